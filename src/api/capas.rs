@@ -1,0 +1,150 @@
+//! Lo que rodea a todas las rutas: identidad y traza de la solicitud, registro, pánicos y problemas.
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use std::any::Any;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+use tracing::{Span, error, info, info_span};
+use uuid::Uuid;
+
+use super::problema::Problema;
+use crate::seedwork::aplicacion::contexto::Contexto;
+
+const ID_SOLICITUD: &str = "x-request-id";
+const TRAZA: &str = "traceparent";
+
+/// Quién es esta solicitud en los registros, en las respuestas y en los mensajes que provoque.
+#[derive(Clone)]
+struct Solicitud {
+    id: String,
+    traceparent: String,
+}
+
+/// Pone las capas a las rutas; la primera de aquí es la de más adentro.
+pub fn vestir(rutas: Router) -> Router {
+    let registro = TraceLayer::new_for_http()
+        .make_span_with(|solicitud: &Request| {
+            let id = solicitud.extensions().get::<Solicitud>().map(|s| s.id.as_str());
+            info_span!("http", metodo = %solicitud.method(), ruta = solicitud.uri().path(), id)
+        })
+        .on_request(())
+        .on_response(|respuesta: &Response, latencia: Duration, _: &Span| {
+            info!(estado = respuesta.status().as_u16(), ms = latencia.as_secs_f64() * 1_000.0, "solicitud atendida");
+        })
+        .on_failure(());
+    rutas.layer(CatchPanicLayer::custom(responder_panico)).layer(registro).layer(from_fn(identificar))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "la firma es la de tower-http")]
+fn responder_panico(causa: Box<dyn Any + Send>) -> Response {
+    let texto = causa.downcast_ref::<String>().map(String::as_str).or(causa.downcast_ref::<&str>().copied());
+    error!(causa = texto.unwrap_or("desconocida"), "pánico al atender una solicitud");
+    let detalle = "Ocurrió un error interno.";
+    Problema::nuevo(StatusCode::INTERNAL_SERVER_ERROR, "error-interno", "Error interno", detalle).into_response()
+}
+
+/// Da identidad a la solicitud, completa el problema de la respuesta si lo hay, y devuelve la identidad.
+async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
+    let datos = Solicitud::de(solicitud.headers());
+    solicitud.extensions_mut().insert(datos.clone());
+    let mut respuesta = seguir.run(solicitud).await;
+    if let Some(problema) = respuesta.extensions_mut().remove::<Problema>() {
+        let cabeceras = std::mem::take(respuesta.headers_mut());
+        respuesta = problema.de_solicitud(&datos.id).responder();
+        for (nombre, valor) in &cabeceras {
+            if !respuesta.headers().contains_key(nombre) && nombre != axum::http::header::CONTENT_LENGTH {
+                respuesta.headers_mut().insert(nombre, valor.clone());
+            }
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(&datos.id) {
+        respuesta.headers_mut().insert(ID_SOLICITUD, id);
+    }
+    respuesta
+}
+
+impl Solicitud {
+    fn de(cabeceras: &HeaderMap) -> Self {
+        let texto = |nombre: &str| cabeceras.get(nombre).and_then(|valor| valor.to_str().ok());
+        let id = texto(ID_SOLICITUD).filter(|id| es_id(id)).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+        let traceparent = texto(TRAZA).filter(|traza| es_traza(traza)).map_or_else(traza_nueva, str::to_owned);
+        Self { id, traceparent }
+    }
+}
+
+/// Acepta el del cliente si es corto y se puede escribir en un registro sin engañar a quien lo lea.
+fn es_id(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Versión 00 de *Trace Context* del W3C: `00-<32 hexadecimales>-<16>-<2>`, sin identidades a cero.
+fn es_traza(traza: &str) -> bool {
+    let partes: Vec<&str> = traza.split('-').collect();
+    let hexadecimal = |parte: &str, largo| {
+        parte.len() == largo && parte.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let no_cero = |parte: &str| parte.bytes().any(|b| b != b'0');
+    matches!(partes[..], ["00", traza, tramo, marcas] if hexadecimal(traza, 32) && hexadecimal(tramo, 16)
+        && hexadecimal(marcas, 2) && no_cero(traza) && no_cero(tramo))
+}
+
+fn traza_nueva() -> String {
+    let tramo: u64 = rand::random::<u64>() | 1;
+    format!("00-{}-{tramo:016x}-01", Uuid::new_v4().simple())
+}
+
+/// El contexto de la orden que provoca una petición.
+pub struct ContextoHttp(pub Contexto);
+
+impl<S: Sync> FromRequestParts<S> for ContextoHttp {
+    type Rejection = Problema;
+
+    async fn from_request_parts(partes: &mut Parts, _: &S) -> Result<Self, Problema> {
+        let solicitud = partes.extensions.get::<Solicitud>().cloned();
+        let Solicitud { id, traceparent } = solicitud.unwrap_or_else(|| Solicitud::de(&partes.headers));
+        Ok(Self(Contexto::nuevo(id, traceparent)))
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use axum::http::HeaderName;
+
+    use super::*;
+
+    #[test]
+    fn solo_se_continua_una_traza_bien_formada() {
+        let buena = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(es_traza(buena) && es_traza(&traza_nueva()));
+        for mala in [
+            "",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            assert!(!es_traza(mala), "{mala}");
+        }
+    }
+
+    #[test]
+    fn la_identidad_del_cliente_se_acepta_solo_si_es_corta_y_visible() {
+        let de = |id: &'static str| {
+            Solicitud::de(&HeaderMap::from_iter([(
+                HeaderName::from_static(ID_SOLICITUD),
+                HeaderValue::from_static(id),
+            )]))
+            .id
+        };
+        assert_eq!(de("abc-123"), "abc-123");
+        assert_ne!(de("con espacio"), "con espacio");
+        assert_ne!(de(""), "");
+    }
+}

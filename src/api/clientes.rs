@@ -1,0 +1,159 @@
+//! Rutas de los usuarios.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use super::capas::ContextoHttp;
+use super::clientes_cuerpos::{CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaUsuario};
+use super::cuerpo::Cuerpo;
+use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
+use super::problema::Problema;
+use super::ruta::IdDeRuta;
+use super::vuelos_cuerpos::RespuestaResumen;
+use crate::modulos::clientes::{
+    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EstadoUsuario, IdUsuario, ListarUsuarios,
+    ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
+};
+use crate::modulos::vuelos::{IdReserva, ResumirReservas};
+
+/// Las rutas del módulo.
+pub fn rutas() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(registrar, buscar))
+        .routes(routes!(dar_usuario))
+        .routes(routes!(validar))
+        .routes(routes!(desactivar))
+        .routes(routes!(reservas))
+        .routes(routes!(iniciar_sesion))
+}
+
+/// Registra un usuario. El código para validarlo le llega aparte.
+#[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", request_body = CuerpoUsuario,
+    responses((status = 201, description = "El usuario registrado", body = RespuestaUsuario,
+            headers(("Location" = String, description = "La dirección del usuario"))),
+        (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema)))]
+async fn registrar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    Cuerpo(cuerpo): Cuerpo<CuerpoUsuario>,
+) -> Result<impl IntoResponse, Problema> {
+    let (datos, contrasena) = cuerpo.comprobar()?;
+    let comando = RegistrarUsuario { id: IdUsuario::nueva(), datos, contrasena };
+    let usuario = app.mediador.ejecutar(contexto, comando).await?;
+    let direccion = format!("/clientes/usuario/{}", usuario.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, direccion)], Json(RespuestaUsuario::from(usuario))))
+}
+
+/// Devuelve un usuario.
+#[utoipa::path(get, path = "/clientes/usuario/{id}", tag = "clientes", params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 200, description = "El usuario", body = RespuestaUsuario)))]
+async fn dar_usuario(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<RespuestaUsuario>, Problema> {
+    Ok(Json(app.mediador.consultar(ObtenerUsuario(ClaveUsuario::Id(IdUsuario(id)))).await?.into()))
+}
+
+/// Qué usuario, o qué usuarios.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ParametrosUsuarios {
+    /// El usuario de ese e-mail: la respuesta es uno solo, no una lista.
+    #[param(example = "ana@ejemplo.co")]
+    email: Option<String>,
+    /// Sólo los que están en ese estado.
+    #[param(value_type = Option<EstadoDeUsuario>)]
+    estado: Option<String>,
+}
+
+/// Un usuario o una página de ellos.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum UnoOVarios {
+    Uno(RespuestaUsuario),
+    Varios(Vec<RespuestaUsuario>),
+}
+
+/// Busca un usuario por su e-mail o, sin `email`, lista los usuarios, del más nuevo al más viejo.
+#[utoipa::path(get, path = "/clientes/usuario", tag = "clientes", params(ParametrosUsuarios, ParametrosPagina),
+    responses((status = 200, description = "El usuario de ese e-mail, o una página de usuarios", body = UnoOVarios,
+            headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`"))),
+        (status = 404, description = "Ningún usuario tiene ese e-mail", body = Problema)))]
+async fn buscar(
+    State(app): State<App>,
+    Parametros(parametros): Parametros<ParametrosUsuarios>,
+    pagina: PaginaPedida,
+) -> Result<impl IntoResponse, Problema> {
+    if let Some(email) = parametros.email {
+        let email = Email::nuevo(email).map_err(|_| Problema::parametro_invalido("email", "un e-mail"))?;
+        let usuario = app.mediador.consultar(ObtenerUsuario(ClaveUsuario::Email(email))).await?;
+        return Ok((pagina.enlace(None), Json(UnoOVarios::Uno(usuario.into()))));
+    }
+    let estados = "registrado, validado o desactivado";
+    let estado = interpretar(parametros.estado, "estado", estados, EstadoUsuario::de_nombre)?;
+    let usuarios = app.mediador.consultar(ListarUsuarios { estado, pedido: pagina.pedido }).await?;
+    let cuerpo = usuarios.elementos.into_iter().map(RespuestaUsuario::from).collect();
+    Ok((pagina.enlace(usuarios.siguiente), Json(UnoOVarios::Varios(cuerpo))))
+}
+
+/// Confirma un registro con el código que recibió el usuario.
+#[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", request_body = CuerpoValidacion,
+    params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
+        (status = 409, description = "El usuario no está recién registrado", body = Problema)))]
+async fn validar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+    Cuerpo(cuerpo): Cuerpo<CuerpoValidacion>,
+) -> Result<Json<RespuestaUsuario>, Problema> {
+    let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
+    Ok(Json(app.mediador.ejecutar(contexto, comando).await?.into()))
+}
+
+/// Desactiva a un usuario, de forma definitiva: ya no puede reservar.
+#[utoipa::path(post, path = "/clientes/usuario/{id}/desactivar", tag = "clientes",
+    params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 200, description = "El usuario desactivado", body = RespuestaUsuario),
+        (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema)))]
+async fn desactivar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaUsuario>, Problema> {
+    Ok(Json(app.mediador.ejecutar(contexto, DesactivarUsuario { id: IdUsuario(id) }).await?.into()))
+}
+
+/// Lista las reservas de un usuario, de la más nueva a la más vieja.
+#[utoipa::path(get, path = "/clientes/usuario/{id}/reservas", tag = "clientes",
+    params(("id" = Uuid, Path, description = "El usuario"), ParametrosPagina),
+    responses((status = 200, description = "Una página de sus reservas", body = Vec<RespuestaResumen>,
+        headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`")))))]
+async fn reservas(
+    State(app): State<App>,
+    IdDeRuta(id): IdDeRuta,
+    pagina: PaginaPedida,
+) -> Result<impl IntoResponse, Problema> {
+    let consulta = ReservasDeUsuario { id: IdUsuario(id), pedido: pagina.pedido };
+    let suyas = app.mediador.consultar(consulta).await?;
+    let ids = suyas.elementos.iter().map(|reserva| IdReserva(reserva.id_reserva)).collect();
+    let reservas = app.mediador.consultar(ResumirReservas { ids }).await?;
+    let cuerpo: Vec<_> = reservas.into_iter().map(RespuestaResumen::from).collect();
+    Ok((pagina.enlace(suyas.siguiente), Json(cuerpo)))
+}
+
+/// Comprueba unas credenciales.
+#[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", request_body = CuerpoSesion,
+    responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaUsuario),
+        (status = 401, description = "Las credenciales no sirven; no dice por qué", body = Problema)))]
+async fn iniciar_sesion(
+    State(app): State<App>,
+    Cuerpo(cuerpo): Cuerpo<CuerpoSesion>,
+) -> Result<Json<RespuestaUsuario>, Problema> {
+    let (email, contrasena) = cuerpo.credenciales();
+    Ok(Json(app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?.into()))
+}

@@ -1,0 +1,107 @@
+//! La especificación OpenAPI 3.1, generada del código, y la página para probarla.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, Router};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, OpenApi as Documento, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::App;
+use super::problema::Problema;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "AeroAlpes", description = "Reservas de la aerolínea AeroAlpes", license(name = "MIT", identifier = "MIT")),
+    tags((name = "vuelos", description = "Reservas"), (name = "clientes", description = "Usuarios"),
+        (name = "salud", description = "Si el servicio vive y puede atender"),
+        (name = "especificación", description = "Este documento")),
+    components(schemas(Problema))
+)]
+struct Base;
+
+/// El documento sin rutas.
+pub fn base() -> Documento {
+    Base::openapi()
+}
+
+/// La ruta del documento.
+pub fn rutas() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(especificacion))
+}
+
+/// El documento terminado, listo para compartirlo con su ruta.
+pub fn publicar(mut documento: Documento) -> Arc<Documento> {
+    ProblemasComunes.modify(&mut documento);
+    Arc::new(documento)
+}
+
+/// Devuelve la especificación OpenAPI 3.1 de este servicio.
+#[utoipa::path(get, path = "/spec", tag = "especificación",
+    responses((status = 200, description = "El documento", body = serde_json::Value)))]
+async fn especificacion(Extension(documento): Extension<Arc<Documento>>) -> Json<Arc<Documento>> {
+    Json(documento)
+}
+
+/// La página `/docs`, que viaja dentro del programa y no pide nada a nadie más.
+pub fn pagina() -> Router<App> {
+    SwaggerUi::new("/docs").config(Config::from("/spec").validator_url("none")).into()
+}
+
+/// Los problemas que puede dar cualquier operación de su forma, para no repetirlos en cada una.
+struct ProblemasComunes;
+
+impl Modify for ProblemasComunes {
+    fn modify(&self, documento: &mut Documento) {
+        for (ruta, elemento) in &mut documento.paths.paths {
+            let con_id = ruta.contains('{');
+            for operacion in [&mut elemento.get, &mut elemento.post].into_iter().flatten() {
+                completar(operacion, con_id);
+            }
+        }
+    }
+}
+
+fn completar(operacion: &mut Operation, con_id: bool) {
+    let con_cuerpo = operacion.request_body.is_some();
+    let con_parametros = operacion.parameters.as_ref().is_some_and(|parametros| !parametros.is_empty());
+    let comunes = [
+        ("400", con_cuerpo || con_parametros, "Los datos no se pueden leer o rompen una regla"),
+        ("404", con_id, "No existe nada con esa identidad"),
+        ("408", con_cuerpo, "El cuerpo tardó demasiado en llegar"),
+        ("413", con_cuerpo, "El cuerpo es demasiado grande"),
+        ("415", con_cuerpo, "El cuerpo no es JSON"),
+        ("500", true, "Error interno"),
+        ("503", true, "El servicio no está disponible; `Retry-After` dice cuándo repetir"),
+    ];
+    for (estado, puede_darlo, descripcion) in comunes {
+        if puede_darlo {
+            let respuestas = &mut operacion.responses.responses;
+            respuestas.entry(estado.into()).or_insert_with(|| RefOr::T(problema(descripcion)));
+        }
+    }
+    for respuesta in operacion.responses.responses.values_mut() {
+        if let RefOr::T(respuesta) = respuesta {
+            nombrar_tipo(respuesta);
+        }
+    }
+}
+
+fn problema(descripcion: &str) -> Response {
+    let contenido = Content::new(Some(Ref::from_schema_name("Problema")));
+    ResponseBuilder::new().description(descripcion).content("application/problem+json", contenido).build()
+}
+
+/// Un `Problema` viaja siempre como `application/problem+json`, también donde la ruta lo declara como JSON.
+fn nombrar_tipo(respuesta: &mut Response) {
+    let es_problema = respuesta.content.get("application/json").is_some_and(|contenido| {
+        let RefOr::T(contenido) = contenido else { return false };
+        matches!(&contenido.schema, Some(RefOr::Ref(esquema)) if esquema.ref_location.ends_with("/Problema"))
+    });
+    if es_problema && let Some(contenido) = respuesta.content.shift_remove("application/json") {
+        respuesta.content.insert("application/problem+json".into(), contenido);
+    }
+}

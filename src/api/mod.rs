@@ -1,0 +1,56 @@
+//! El borde HTTP: interpreta la petición, la despacha por el mediador y responde. Nada más.
+
+pub mod capas;
+mod clientes;
+mod clientes_cuerpos;
+mod cuerpo;
+pub mod especificacion;
+mod fechas;
+mod opcional;
+mod paginas;
+mod problema;
+mod ruta;
+mod salud;
+pub mod servidor;
+mod vuelos;
+mod vuelos_cuerpos;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+
+use self::problema::Problema;
+use crate::arranque::FabricaApp;
+use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::infraestructura::conexiones::Conexiones;
+
+/// Lo que comparten todas las rutas.
+#[derive(Clone)]
+pub struct App {
+    /// Por donde se despacha todo.
+    pub mediador: Arc<Mediador<FabricaApp>>,
+    /// Para saber si la base de datos responde.
+    pub conexiones: Conexiones,
+}
+
+/// Todas las rutas, con su especificación y sus capas.
+pub fn rutas(app: App) -> Router {
+    let documentadas = OpenApiRouter::with_openapi(especificacion::base())
+        .merge(vuelos::rutas())
+        .merge(clientes::rutas())
+        .merge(salud::rutas())
+        .merge(especificacion::rutas());
+    let (rutas, openapi) = documentadas.split_for_parts();
+    let rutas = rutas
+        .merge(especificacion::pagina())
+        .fallback(async || Problema::nuevo(StatusCode::NOT_FOUND, "ruta-no-existe", "No existe", "No existe esa ruta"))
+        .method_not_allowed_fallback(async || {
+            let detalle = "Esa ruta no admite ese método; la cabecera Allow dice cuáles";
+            Problema::nuevo(StatusCode::METHOD_NOT_ALLOWED, "metodo-no-admitido", "Método no admitido", detalle)
+        })
+        .layer(axum::Extension(especificacion::publicar(openapi)))
+        .with_state(app);
+    capas::vestir(rutas)
+}

@@ -1,0 +1,74 @@
+//! Salud del servicio: si vive y si puede atender.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use sqlx::Connection;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use crate::seedwork::infraestructura::conexiones::Conexiones;
+
+/// Cuánto se espera a la base de datos antes de decir que no responde.
+const PLAZO: Duration = Duration::from_secs(2);
+
+/// Las rutas de la salud.
+pub fn rutas() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(salud)).routes(routes!(vivo)).routes(routes!(listo))
+}
+
+/// El proceso atiende solicitudes.
+#[derive(Serialize, ToSchema)]
+struct Vivo {
+    /// Siempre `up`, como en el sistema original.
+    #[schema(example = "up")]
+    status: &'static str,
+}
+
+/// Si el servicio puede hacer su trabajo.
+#[derive(Serialize, ToSchema)]
+struct Listo {
+    /// `listo` o `no_disponible`.
+    #[schema(example = "listo")]
+    estado: &'static str,
+    /// Las dependencias que faltan.
+    faltan: Vec<&'static str>,
+}
+
+/// Dice que el servicio está en pie.
+#[utoipa::path(get, path = "/health", tag = "salud", responses((status = 200, description = "En pie", body = Vivo)))]
+async fn salud() -> Json<Vivo> {
+    Json(Vivo { status: "up" })
+}
+
+/// Dice que el proceso vive, aunque le falte algo.
+#[utoipa::path(get, path = "/health/live", tag = "salud", responses((status = 200, description = "Vive", body = Vivo)))]
+async fn vivo() -> Json<Vivo> {
+    salud().await
+}
+
+/// Dice si puede atender, o qué le falta.
+#[utoipa::path(get, path = "/health/ready", tag = "salud",
+    responses((status = 200, description = "Puede atender", body = Listo),
+        (status = 503, description = "No puede atender", body = Listo)))]
+async fn listo(State(app): State<App>) -> (StatusCode, Json<Listo>) {
+    if timeout(PLAZO, responde(&app.conexiones)).await.unwrap_or(false) {
+        return (StatusCode::OK, Json(Listo { estado: "listo", faltan: vec![] }));
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(Listo { estado: "no_disponible", faltan: vec!["postgresql"] }))
+}
+
+async fn responde(conexiones: &Conexiones) -> bool {
+    let Ok(mut arriendo) = conexiones.arrendar().await else { return false };
+    let Ok(conexion) = arriendo.conexion() else { return false };
+    let resultado = conexion.ping().await;
+    let responde = arriendo.acabar(resultado).is_ok();
+    arriendo.devolver();
+    responde
+}

@@ -1,0 +1,142 @@
+//! Rutas de las reservas.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::App;
+use super::capas::ContextoHttp;
+use super::cuerpo::Cuerpo;
+use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
+use super::problema::Problema;
+use super::ruta::IdDeRuta;
+use super::vuelos_cuerpos::{CuerpoReserva, EstadoDeReserva, RespuestaReserva, RespuestaResumen};
+use crate::modulos::vuelos::{
+    AprobarReserva, CancelarReserva, CrearReserva, EstadoReserva, FiltroReservas, IdCliente, IdReserva, ListarReservas,
+    ObtenerReserva, PagarReserva,
+};
+
+/// Las rutas del módulo.
+pub fn rutas() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(reservar, listar))
+        .routes(routes!(dar_reserva))
+        .routes(routes!(dar_reserva_usando_query))
+        .routes(routes!(pagar))
+        .routes(routes!(aprobar))
+        .routes(routes!(cancelar))
+}
+
+/// Crea una reserva y la devuelve como quedó guardada.
+#[utoipa::path(post, path = "/vuelos/reserva", tag = "vuelos", request_body = CuerpoReserva,
+    responses((status = 200, description = "La reserva creada", body = RespuestaReserva),
+        (status = 409, description = "El cliente está desactivado", body = Problema),
+        (status = 422, description = "El cliente no existe", body = Problema)))]
+async fn reservar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    Cuerpo(cuerpo): Cuerpo<CuerpoReserva>,
+) -> Result<Json<RespuestaReserva>, Problema> {
+    let id_cliente = cuerpo.id_cliente();
+    let comando = CrearReserva { id: IdReserva::nueva(), id_cliente, itinerarios: cuerpo.itinerarios()? };
+    Ok(Json(app.mediador.ejecutar(contexto, comando).await?.into()))
+}
+
+/// Devuelve una reserva.
+#[utoipa::path(get, path = "/vuelos/reserva/{id}", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
+    responses((status = 200, description = "La reserva", body = RespuestaReserva)))]
+async fn dar_reserva(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<RespuestaReserva>, Problema> {
+    Ok(Json(app.mediador.consultar(ObtenerReserva { id: IdReserva(id) }).await?.into()))
+}
+
+/// Devuelve una reserva: la misma respuesta que `/vuelos/reserva/{id}`, con el nombre que le da el tutorial.
+#[utoipa::path(get, path = "/vuelos/reserva-query/{id}", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
+    responses((status = 200, description = "La reserva", body = RespuestaReserva)))]
+async fn dar_reserva_usando_query(app: State<App>, id: IdDeRuta) -> Result<Json<RespuestaReserva>, Problema> {
+    dar_reserva(app, id).await
+}
+
+/// Qué reservas se listan; las condiciones se suman.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ParametrosReservas {
+    /// Sólo las que están en ese estado.
+    #[param(value_type = Option<EstadoDeReserva>)]
+    estado: Option<String>,
+    /// `no`: sólo las que siguen sin pagar (pendientes). `si`: sólo las pagadas o ya aprobadas.
+    #[param(pattern = "^(si|no)$")]
+    pagada: Option<String>,
+    /// Sólo las de ese cliente.
+    #[param(value_type = Option<Uuid>)]
+    id_cliente: Option<String>,
+}
+
+impl ParametrosReservas {
+    fn filtro(self) -> Result<FiltroReservas, Problema> {
+        let estado =
+            interpretar(self.estado, "estado", "pendiente, pagada, aprobada o cancelada", EstadoReserva::de_nombre)?;
+        let pagada = interpretar(self.pagada, "pagada", "si o no", |texto| match texto {
+            "si" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        })?;
+        let uuid = |texto: &str| Uuid::parse_str(texto).ok().map(IdCliente);
+        Ok(FiltroReservas { estado, pagada, id_cliente: interpretar(self.id_cliente, "id_cliente", "un UUID", uuid)? })
+    }
+}
+
+/// Lista reservas, de la más nueva a la más vieja.
+#[utoipa::path(get, path = "/vuelos/reserva", tag = "vuelos", params(ParametrosReservas, ParametrosPagina),
+    responses((status = 200, description = "Una página de reservas", body = Vec<RespuestaResumen>,
+        headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`")))))]
+async fn listar(
+    State(app): State<App>,
+    Parametros(filtro): Parametros<ParametrosReservas>,
+    pagina: PaginaPedida,
+) -> Result<impl IntoResponse, Problema> {
+    let consulta = ListarReservas { filtro: filtro.filtro()?, pedido: pagina.pedido };
+    let reservas = app.mediador.consultar(consulta).await?;
+    let cuerpo: Vec<_> = reservas.elementos.into_iter().map(RespuestaResumen::from).collect();
+    Ok((pagina.enlace(reservas.siguiente), Json(cuerpo)))
+}
+
+/// Paga una reserva pendiente.
+#[utoipa::path(post, path = "/vuelos/reserva/{id}/pagar", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
+    responses((status = 200, description = "La reserva pagada", body = RespuestaReserva),
+        (status = 409, description = "La reserva no está pendiente, o está ocupada", body = Problema)))]
+async fn pagar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaReserva>, Problema> {
+    Ok(Json(app.mediador.ejecutar(contexto, PagarReserva { id: IdReserva(id) }).await?.into()))
+}
+
+/// Aprueba una reserva pagada.
+#[utoipa::path(post, path = "/vuelos/reserva/{id}/aprobar", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
+    responses((status = 200, description = "La reserva aprobada", body = RespuestaReserva),
+        (status = 409, description = "La reserva no está pagada, o está ocupada", body = Problema)))]
+async fn aprobar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaReserva>, Problema> {
+    Ok(Json(app.mediador.ejecutar(contexto, AprobarReserva { id: IdReserva(id) }).await?.into()))
+}
+
+/// Cancela una reserva, de forma definitiva.
+#[utoipa::path(post, path = "/vuelos/reserva/{id}/cancelar", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
+    responses((status = 200, description = "La reserva cancelada", body = RespuestaReserva),
+        (status = 409, description = "La reserva ya está cancelada, o está ocupada", body = Problema)))]
+async fn cancelar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaReserva>, Problema> {
+    Ok(Json(app.mediador.ejecutar(contexto, CancelarReserva { id: IdReserva(id) }).await?.into()))
+}

@@ -1,0 +1,232 @@
+//! Los cuerpos de las reservas: lo que se recibe y lo que se responde.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::fechas::Fecha;
+use super::opcional;
+use crate::modulos::vuelos::{
+    Aeropuerto, IdCliente, Itinerario, Itinerarios, Leg, Odo, ReservaDetalle, ReservaResumen, Segmento,
+};
+use crate::seedwork::dominio::reglas::{ReglaRota, construir_lista};
+
+/// Una reserva por crear. Lo que no esté aquí (`id`, fechas, otros miembros) se ignora.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "un objeto")]
+pub struct CuerpoReserva {
+    /// Para quién es: un usuario registrado y activo.
+    #[serde(default, deserialize_with = "opcional::id")]
+    id_cliente: Option<Uuid>,
+    /// Los itinerarios, en el orden en que se quieren; al menos uno.
+    #[serde(default)]
+    itinerarios: Vec<CuerpoItinerario>,
+}
+
+/// Un viaje completo.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "un objeto")]
+pub struct CuerpoItinerario {
+    odos: Vec<CuerpoOdo>,
+}
+
+/// Un trayecto de origen a destino.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "un objeto")]
+pub struct CuerpoOdo {
+    segmentos: Vec<CuerpoSegmento>,
+}
+
+/// Vuelos seguidos, cada uno desde donde llegó el anterior.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "un objeto")]
+pub struct CuerpoSegmento {
+    legs: Vec<CuerpoLeg>,
+}
+
+/// Un vuelo.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "un objeto")]
+pub struct CuerpoLeg {
+    fecha_salida: Fecha,
+    fecha_llegada: Fecha,
+    origen: CuerpoAeropuerto,
+    destino: CuerpoAeropuerto,
+}
+
+/// Un aeropuerto.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "un objeto")]
+pub struct CuerpoAeropuerto {
+    /// Código IATA (3 letras) u OACI (4 letras).
+    #[schema(example = "BOG", min_length = 3, max_length = 4)]
+    codigo: String,
+    /// Nombre; puede faltar.
+    #[schema(example = "El Dorado - Bogotá International Airport (BOG)", max_length = 255)]
+    #[serde(default, deserialize_with = "opcional::texto")]
+    nombre: Option<String>,
+}
+
+impl CuerpoReserva {
+    /// El cliente, si se dijo.
+    pub fn id_cliente(&self) -> Option<IdCliente> {
+        self.id_cliente.map(IdCliente)
+    }
+
+    /// Los itinerarios, comprobados.
+    ///
+    /// # Errors
+    /// La primera regla rota, con el puntero del dato.
+    pub fn itinerarios(self) -> Result<Itinerarios, ReglaRota> {
+        Itinerarios::nuevos(construir_lista("itinerarios", self.itinerarios, itinerario)?)
+    }
+}
+
+fn itinerario(cuerpo: CuerpoItinerario) -> Result<Itinerario, ReglaRota> {
+    Itinerario::nuevo(construir_lista("odos", cuerpo.odos, odo)?)
+}
+
+fn odo(cuerpo: CuerpoOdo) -> Result<Odo, ReglaRota> {
+    Odo::nuevo(construir_lista("segmentos", cuerpo.segmentos, segmento)?)
+}
+
+fn segmento(cuerpo: CuerpoSegmento) -> Result<Segmento, ReglaRota> {
+    Segmento::nuevo(construir_lista("legs", cuerpo.legs, leg)?)
+}
+
+fn leg(cuerpo: CuerpoLeg) -> Result<Leg, ReglaRota> {
+    let origen = aeropuerto(cuerpo.origen).map_err(|rota| rota.en("origen"))?;
+    let destino = aeropuerto(cuerpo.destino).map_err(|rota| rota.en("destino"))?;
+    Leg::nuevo(cuerpo.fecha_salida.0, cuerpo.fecha_llegada.0, origen, destino)
+}
+
+fn aeropuerto(cuerpo: CuerpoAeropuerto) -> Result<Aeropuerto, ReglaRota> {
+    Aeropuerto::nuevo(&cuerpo.codigo, cuerpo.nombre.unwrap_or_default())
+}
+
+/// Una reserva completa.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaReserva {
+    #[serde(flatten)]
+    resumen: RespuestaResumen,
+    itinerarios: Vec<RespuestaItinerario>,
+}
+
+/// Una reserva como aparece en las listas.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaResumen {
+    id: Uuid,
+    /// Para quién es.
+    id_cliente: Option<Uuid>,
+    /// El mismo que `id_cliente`: los clientes son los usuarios.
+    id_usuario: Option<Uuid>,
+    #[schema(value_type = EstadoDeReserva)]
+    estado: &'static str,
+    fecha_creacion: Fecha,
+    fecha_actualizacion: Fecha,
+}
+
+/// En qué punto de su vida está una reserva.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "sólo existe para la especificación; los nombres los da el dominio")]
+pub enum EstadoDeReserva {
+    Pendiente,
+    Pagada,
+    Aprobada,
+    Cancelada,
+}
+
+/// Un viaje completo.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaItinerario {
+    odos: Vec<RespuestaOdo>,
+}
+
+/// Un trayecto de origen a destino.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaOdo {
+    segmentos: Vec<RespuestaSegmento>,
+}
+
+/// Vuelos seguidos.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaSegmento {
+    legs: Vec<RespuestaLeg>,
+}
+
+/// Un vuelo.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaLeg {
+    fecha_salida: Fecha,
+    fecha_llegada: Fecha,
+    origen: RespuestaAeropuerto,
+    destino: RespuestaAeropuerto,
+}
+
+/// Un aeropuerto. Las fechas van siempre nulas, como en el sistema original.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaAeropuerto {
+    #[schema(example = "BOG")]
+    codigo: String,
+    nombre: String,
+    fecha_creacion: Option<Fecha>,
+    fecha_actualizacion: Option<Fecha>,
+}
+
+impl From<ReservaDetalle> for RespuestaReserva {
+    fn from(reserva: ReservaDetalle) -> Self {
+        let itinerarios = reserva.itinerarios.lista().iter().map(RespuestaItinerario::from).collect();
+        Self { resumen: reserva.resumen.into(), itinerarios }
+    }
+}
+
+impl From<ReservaResumen> for RespuestaResumen {
+    fn from(reserva: ReservaResumen) -> Self {
+        let id_cliente = reserva.id_cliente.map(Uuid::from);
+        Self {
+            id: reserva.id.into(),
+            id_cliente,
+            id_usuario: id_cliente,
+            estado: reserva.estado.nombre(),
+            fecha_creacion: Fecha(reserva.fecha_creacion),
+            fecha_actualizacion: Fecha(reserva.fecha_actualizacion),
+        }
+    }
+}
+
+impl From<&Itinerario> for RespuestaItinerario {
+    fn from(itinerario: &Itinerario) -> Self {
+        Self { odos: itinerario.odos().iter().map(RespuestaOdo::from).collect() }
+    }
+}
+
+impl From<&Odo> for RespuestaOdo {
+    fn from(odo: &Odo) -> Self {
+        Self { segmentos: odo.segmentos().iter().map(RespuestaSegmento::from).collect() }
+    }
+}
+
+impl From<&Segmento> for RespuestaSegmento {
+    fn from(segmento: &Segmento) -> Self {
+        Self { legs: segmento.legs().iter().map(RespuestaLeg::from).collect() }
+    }
+}
+
+impl From<&Leg> for RespuestaLeg {
+    fn from(leg: &Leg) -> Self {
+        Self {
+            fecha_salida: Fecha(leg.fecha_salida()),
+            fecha_llegada: Fecha(leg.fecha_llegada()),
+            origen: leg.origen().into(),
+            destino: leg.destino().into(),
+        }
+    }
+}
+
+impl From<&Aeropuerto> for RespuestaAeropuerto {
+    fn from(aeropuerto: &Aeropuerto) -> Self {
+        let (codigo, nombre) = (aeropuerto.codigo().into(), aeropuerto.nombre().into());
+        Self { codigo, nombre, fecha_creacion: None, fecha_actualizacion: None }
+    }
+}

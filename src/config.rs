@@ -1,0 +1,245 @@
+//! La configuración: del entorno y de la línea de órdenes a tipos, o un error que nombra la variable.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use thiserror::Error;
+use url::Url;
+
+use crate::seedwork::infraestructura::conexiones::PlazosPg;
+
+/// Dónde se escucha si nadie dice otra cosa; el puerto es el del sistema original.
+pub const ESCUCHA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
+
+/// Una variable con un valor que no sirve. Detiene el arranque.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{variable}{}: se esperaba {esperado}", .valor.as_ref().map(|valor| format!(" = «{valor}»")).unwrap_or_default())]
+pub struct ErrorConfig {
+    /// El nombre de la variable.
+    pub variable: &'static str,
+    /// El valor, salvo si puede llevar un secreto.
+    pub valor: Option<String>,
+    /// Qué se esperaba.
+    pub esperado: String,
+}
+
+/// Dónde están los datos.
+#[derive(Debug)]
+pub enum Base {
+    /// Un PostgreSQL que otro administra.
+    Externa(Box<PgConnectOptions>),
+    /// Un PostgreSQL que este servicio arranca, vigila y detiene, con sus datos en esa carpeta.
+    Embebida(PathBuf),
+}
+
+/// Todo lo que se puede configurar.
+#[derive(Debug)]
+pub struct Config {
+    /// Dónde escucha el servidor HTTP.
+    pub escucha: SocketAddr,
+    /// Dónde están los datos.
+    pub base: Base,
+    /// La dirección del bróker, si lo hay.
+    pub broker: Option<Url>,
+    /// Conexiones a PostgreSQL, como mucho.
+    pub conexiones: usize,
+    /// Plazos que hace cumplir PostgreSQL.
+    pub plazos_pg: PlazosPg,
+    /// Cuánto puede tardar una orden, reintentos incluidos.
+    pub plazo_orden: Duration,
+    /// Cuánto se espera a lo que está en curso al cerrar.
+    pub plazo_cierre: Duration,
+}
+
+/// Lo que la línea de órdenes dice por encima del entorno.
+#[derive(Debug, Default)]
+pub struct Opciones {
+    /// `--escucha`.
+    pub escucha: Option<String>,
+    /// `--datos`.
+    pub datos: Option<String>,
+}
+
+/// De dónde se leen las variables.
+pub type Entorno<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+impl Config {
+    /// Lee la configuración; `carpeta` es la de los datos embebidos si nadie dice otra.
+    ///
+    /// # Errors
+    /// [`ErrorConfig`] con la primera variable que no sirve.
+    pub fn leer(entorno: Entorno<'_>, opciones: Opciones, carpeta: PathBuf) -> Result<Self, ErrorConfig> {
+        let lector = Lector { entorno };
+        Ok(Self {
+            escucha: escucha(&lector, opciones.escucha)?,
+            base: base(&lector, opciones.datos, carpeta)?,
+            broker: broker(&lector)?,
+            conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
+            plazos_pg: PlazosPg {
+                bloqueo: lector.milisegundos("AEROALPES_LOCK_TIMEOUT_MS", 5_000)?,
+                sentencia: lector.milisegundos("AEROALPES_SENTENCIA_MS", 20_000)?,
+                transaccion_ociosa: lector.milisegundos("AEROALPES_TRANSACCION_OCIOSA_MS", 60_000)?,
+            },
+            plazo_orden: lector.milisegundos("AEROALPES_ORDEN_MS", 30_000)?,
+            plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 40_000)?,
+        })
+    }
+}
+
+/// Dónde escucha el servicio.
+///
+/// # Errors
+/// [`ErrorConfig`] si no es una dirección con puerto.
+pub fn leer_escucha(entorno: Entorno<'_>) -> Result<SocketAddr, ErrorConfig> {
+    escucha(&Lector { entorno }, None)
+}
+
+fn escucha(lector: &Lector<'_>, opcion: Option<String>) -> Result<SocketAddr, ErrorConfig> {
+    let esperado = "dirección:puerto, por ejemplo 127.0.0.1:5000";
+    match opcion {
+        Some(valor) => interpretar("--escucha", &valor, esperado),
+        None => Ok(lector.valor("AEROALPES_ESCUCHA", esperado)?.unwrap_or(ESCUCHA)),
+    }
+}
+
+fn base(lector: &Lector<'_>, opcion: Option<String>, carpeta: PathBuf) -> Result<Base, ErrorConfig> {
+    if let Some(url) = lector.secreto("DATABASE_URL")? {
+        let esperado = "una URL de PostgreSQL, por ejemplo postgres://usuario@servidor:5432/base";
+        let es_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let opciones = PgConnectOptions::from_str(&url).ok().filter(|_| es_postgres);
+        let opciones = opciones.ok_or_else(|| sin_mostrar("DATABASE_URL", esperado))?;
+        return Ok(Base::Externa(Box::new(opciones)));
+    }
+    let datos =
+        opcion.map(PathBuf::from).or((lector.entorno)("AEROALPES_DATOS").filter(|v| !v.is_empty()).map(PathBuf::from));
+    Ok(Base::Embebida(datos.unwrap_or(carpeta)))
+}
+
+/// `PULSAR_URL`, o el servidor que nombran los despliegues del sistema original.
+fn broker(lector: &Lector<'_>) -> Result<Option<Url>, ErrorConfig> {
+    if let Some(texto) = lector.secreto("PULSAR_URL")? {
+        let url = Url::parse(&texto).ok();
+        let url = url.filter(|url| matches!(url.scheme(), "pulsar" | "pulsar+ssl") && url.has_host());
+        let esperado = "la dirección de un bróker, por ejemplo pulsar://localhost:6650";
+        return url.map(Some).ok_or_else(|| sin_mostrar("PULSAR_URL", esperado));
+    }
+    for variable in ["PULSAR_ADDRESS", "BROKER_HOST"] {
+        if let Some(servidor) = lector.texto(variable)? {
+            let url = Url::parse(&format!("pulsar://{servidor}:6650")).ok();
+            let url = url.filter(|url| url.host_str() == Some(servidor.as_str()));
+            let esperado = "el nombre de un servidor, sin puerto";
+            let error = ErrorConfig { variable, valor: Some(servidor), esperado: esperado.into() };
+            return url.map(Some).ok_or(error);
+        }
+    }
+    Ok(None)
+}
+
+fn sin_mostrar(variable: &'static str, esperado: &str) -> ErrorConfig {
+    let esperado = format!("{esperado} (el valor no se muestra: puede llevar una contraseña)");
+    ErrorConfig { variable, valor: None, esperado }
+}
+
+fn interpretar<T: FromStr>(variable: &'static str, valor: &str, esperado: &str) -> Result<T, ErrorConfig> {
+    let error = || ErrorConfig { variable, valor: Some(valor.to_owned()), esperado: esperado.to_owned() };
+    valor.parse().map_err(|_| error())
+}
+
+struct Lector<'a> {
+    entorno: Entorno<'a>,
+}
+
+impl Lector<'_> {
+    /// El texto de una variable; vacía es como si faltara.
+    fn texto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
+        let leido = (self.entorno)(variable).map(OsString::into_string).transpose();
+        let leido = leido.map_err(|crudo| {
+            let valor = Some(crudo.to_string_lossy().into_owned());
+            ErrorConfig { variable, valor, esperado: "un texto en UTF-8".into() }
+        })?;
+        Ok(leido.filter(|texto| !texto.is_empty()))
+    }
+
+    fn secreto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
+        self.texto(variable).map_err(|error| ErrorConfig { valor: None, ..error })
+    }
+
+    fn valor<T: FromStr>(&self, variable: &'static str, esperado: &str) -> Result<Option<T>, ErrorConfig> {
+        self.texto(variable)?.map(|texto| interpretar(variable, &texto, esperado)).transpose()
+    }
+
+    fn numero(
+        &self,
+        variable: &'static str,
+        defecto: usize,
+        minimo: usize,
+        maximo: usize,
+    ) -> Result<usize, ErrorConfig> {
+        let esperado = format!("un número de {minimo} a {maximo}");
+        let numero = self.valor(variable, &esperado)?.unwrap_or(defecto);
+        if (minimo..=maximo).contains(&numero) {
+            return Ok(numero);
+        }
+        Err(ErrorConfig { variable, valor: Some(numero.to_string()), esperado })
+    }
+
+    fn milisegundos(&self, variable: &'static str, defecto: usize) -> Result<Duration, ErrorConfig> {
+        let numero = self.numero(variable, defecto, 1, 3_600_000)?;
+        Ok(Duration::from_millis(u64::try_from(numero).unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::*;
+
+    fn leer(variables: &[(&str, &str)]) -> Result<Config, ErrorConfig> {
+        let entorno = |nombre: &str| variables.iter().find(|(n, _)| *n == nombre).map(|(_, v)| OsString::from(v));
+        Config::leer(&entorno, Opciones::default(), PathBuf::from("/datos"))
+    }
+
+    #[test]
+    fn sin_nada_escucha_en_local_y_embebe_la_base() {
+        let config = leer(&[("DATABASE_URL", "")]).unwrap();
+        assert_eq!((config.escucha, config.broker), (ESCUCHA, None));
+        assert!(matches!(config.base, Base::Embebida(carpeta) if carpeta == *"/datos"));
+        assert_eq!(config.plazos_pg.bloqueo, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn un_valor_que_no_sirve_dice_la_variable_el_valor_y_lo_esperado() {
+        let error = leer(&[("AEROALPES_ESCUCHA", "aquí")]).unwrap_err().to_string();
+        assert_eq!(error, "AEROALPES_ESCUCHA = «aquí»: se esperaba dirección:puerto, por ejemplo 127.0.0.1:5000");
+        for (variable, valor) in [
+            ("AEROALPES_CONEXIONES", "0"),
+            ("AEROALPES_CONEXIONES", "muchas"),
+            ("AEROALPES_LOCK_TIMEOUT_MS", "-1"),
+            ("PULSAR_ADDRESS", "servidor:6650"),
+            ("BROKER_HOST", "dos palabras"),
+        ] {
+            let error = leer(&[(variable, valor)]).unwrap_err();
+            assert_eq!((error.variable, error.valor.as_deref()), (variable, Some(valor)));
+        }
+    }
+
+    #[test]
+    fn un_secreto_no_se_muestra() {
+        for (variable, valor) in [("DATABASE_URL", "mysql://yo:secreto@x/y"), ("PULSAR_URL", "http://yo:secreto@x")] {
+            let error = leer(&[(variable, valor)]).unwrap_err();
+            assert!(error.to_string().starts_with(variable) && !error.to_string().contains("secreto"), "{error}");
+        }
+    }
+
+    #[test]
+    fn el_broker_puede_venir_como_en_el_sistema_original() {
+        let broker = |variables: &[(&str, &str)]| leer(variables).unwrap().broker.map(String::from);
+        assert_eq!(broker(&[("BROKER_HOST", "b")]).as_deref(), Some("pulsar://b:6650"));
+        assert_eq!(broker(&[("PULSAR_ADDRESS", "a"), ("BROKER_HOST", "b")]).as_deref(), Some("pulsar://a:6650"));
+        let todas = [("PULSAR_URL", "pulsar://c:1"), ("PULSAR_ADDRESS", "a")];
+        assert_eq!(broker(&todas).as_deref(), Some("pulsar://c:1"));
+    }
+}

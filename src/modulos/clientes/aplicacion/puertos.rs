@@ -1,0 +1,61 @@
+//! Lo que los casos de uso de los usuarios piden fuera del dominio.
+
+use std::future::Future;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
+use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
+use crate::seedwork::dominio::repositorios::{Falla, Repositorio};
+
+/// Cifra y compara contraseñas.
+pub trait CifradoContrasenas: Send + Sync {
+    /// Cifra una contraseña con una sal nueva.
+    ///
+    /// # Errors
+    /// [`Falla::Interna`].
+    fn cifrar(&self, contrasena: Contrasena) -> impl Future<Output = Result<ContrasenaCifrada, Falla>> + Send;
+
+    /// Si la contraseña es la cifrada. Sin cifrada responde que no, y tarda lo mismo.
+    ///
+    /// # Errors
+    /// [`Falla::Interna`].
+    fn coincide(
+        &self,
+        contrasena: Contrasena,
+        cifrada: Option<ContrasenaCifrada>,
+    ) -> impl Future<Output = Result<bool, Falla>> + Send;
+}
+
+/// El código con que un usuario confirma su registro. Se calcula: no se guarda ni viaja en ningún mensaje.
+pub trait CodigosValidacion: Send + Sync {
+    /// El código de ese usuario, registrado en ese momento.
+    fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String;
+
+    /// Si el código es el suyo; la comparación tarda lo mismo acierte o no.
+    fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool;
+}
+
+/// Hace llegar el código a su usuario. Puede entregarlo más de una vez; nunca a un usuario que no sea el suyo.
+pub trait EntregaCodigos: Send + Sync {
+    /// Entrega el código.
+    fn entregar(&self, id: IdUsuario, codigo: &str);
+}
+
+/// Los usuarios y las reservas que cada uno tiene.
+pub trait RepositorioUsuarios: Repositorio<Usuario> {
+    /// Anota que la reserva es del usuario, para escribirlo al confirmar.
+    fn anotar_reserva(&mut self, reserva: ReservaAnotada) -> impl Future<Output = Result<(), Falla>> + Send;
+}
+
+/// Una reserva en la lista de un usuario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReservaAnotada {
+    /// El usuario.
+    pub id_usuario: IdUsuario,
+    /// La reserva, que es de otro módulo.
+    pub id_reserva: Uuid,
+    /// Cuándo se creó la reserva.
+    pub fecha_creacion: OffsetDateTime,
+}

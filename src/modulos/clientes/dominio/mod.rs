@@ -1,0 +1,6 @@
+//! El dominio de los usuarios.
+
+pub mod contrasena;
+pub mod email;
+pub mod eventos;
+pub mod usuario;

@@ -1,0 +1,83 @@
+//! Códigos de validación: un HMAC truncado del usuario y de su registro.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use time::OffsetDateTime;
+
+use crate::modulos::clientes::dominio::usuario::IdUsuario;
+use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::claves::Clave;
+
+/// Cuántos dígitos tiene un código.
+const DIGITOS: u32 = 8;
+
+/// Calcula códigos con HMAC-SHA-256 (RFC 2104), truncado a dígitos como en el RFC 4226.
+pub struct CodigosHmac {
+    mac: Hmac<Sha256>,
+}
+
+impl CodigosHmac {
+    /// Con esa clave, la misma en todas las instancias.
+    ///
+    /// # Errors
+    /// [`Falla::Interna`] si la clave no sirve.
+    pub fn nuevo(clave: &Clave) -> Result<Self, Falla> {
+        Ok(Self { mac: Hmac::new_from_slice(clave).map_err(Falla::interna)? })
+    }
+
+    /// El código de un usuario registrado en ese momento.
+    pub fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String {
+        let resumen = self.resumen(id, registrado_en);
+        let numero = resumen.iter().take(8).fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
+        format!("{:0ancho$}", numero % 10_u64.pow(DIGITOS), ancho = DIGITOS as usize)
+    }
+
+    /// Si el código es el suyo, en un tiempo que no depende de cuánto acierte.
+    pub fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
+        let esperado = self.codigo(id, registrado_en);
+        let iguales = esperado.bytes().zip(codigo.bytes()).fold(0, |distintos, (a, b)| distintos | (a ^ b));
+        esperado.len() == codigo.len() && iguales == 0
+    }
+
+    fn resumen(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        mac.update(b"validar-usuario");
+        mac.update(id.0.as_bytes());
+        mac.update(&registrado_en.unix_timestamp_nanos().to_be_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use time::Duration;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::modulos::clientes::dominio::usuario::pruebas::HOY;
+
+    fn codigos(clave: u8) -> CodigosHmac {
+        CodigosHmac::nuevo(&Zeroizing::new(vec![clave; 32])).unwrap()
+    }
+
+    #[test]
+    fn depende_de_la_clave_del_usuario_y_del_registro() {
+        let id = IdUsuario::nueva();
+        let codigo = codigos(1).codigo(id, HOY);
+        assert_eq!(codigo.len(), 8);
+        assert_eq!(codigo, codigos(1).codigo(id, HOY));
+        assert_ne!(codigo, codigos(2).codigo(id, HOY));
+        assert_ne!(codigo, codigos(1).codigo(IdUsuario::nueva(), HOY));
+        assert_ne!(codigo, codigos(1).codigo(id, HOY + Duration::microseconds(1)));
+    }
+
+    #[test]
+    fn solo_se_acepta_el_codigo_exacto() {
+        let (codigos, id) = (codigos(1), IdUsuario::nueva());
+        let codigo = codigos.codigo(id, HOY);
+        assert!(codigos.es_su_codigo(id, HOY, &codigo));
+        for malo in ["", &codigo[..7], &format!("{codigo}0"), "no-digitos"] {
+            assert!(!codigos.es_su_codigo(id, HOY, malo), "{malo}");
+        }
+    }
+}

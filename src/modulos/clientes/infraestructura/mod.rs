@@ -1,0 +1,8 @@
+//! Usuarios en PostgreSQL y en los mensajes, y los servicios que el módulo pide fuera.
+
+mod argon2id;
+mod codigos;
+mod consultas;
+mod repositorios;
+mod schema;
+pub mod servicios;

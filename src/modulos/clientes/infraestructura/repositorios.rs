@@ -1,0 +1,156 @@
+//! El repositorio de usuarios sobre la unidad de trabajo de PostgreSQL.
+
+use sqlx::FromRow;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::modulos::clientes::aplicacion::puertos::{RepositorioUsuarios, ReservaAnotada};
+use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
+use crate::modulos::clientes::dominio::email::Email;
+use crate::modulos::clientes::dominio::eventos::EventoUsuario;
+use crate::modulos::clientes::dominio::usuario::{
+    DatosUsuario, EstadoUsuario, IdUsuario, Identificacion, Usuario, UsuarioGuardado,
+};
+use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
+use crate::seedwork::dominio::objetos_valor::Texto;
+use crate::seedwork::dominio::reglas::ReglaRota;
+use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
+use crate::seedwork::infraestructura::unidad_trabajo_pg::{Escritura, UnidadTrabajoPg};
+
+const TABLA: &str = "usuarios";
+
+macro_rules! leer_usuario {
+    () => {
+        "SELECT id, nombres, apellidos, email, contrasena, es_empresarial, identificacion, fecha_origen, estado, \
+         fecha_creacion, fecha_actualizacion, version FROM usuarios WHERE id = $1"
+    };
+}
+
+#[derive(FromRow)]
+struct Fila {
+    id: Uuid,
+    nombres: String,
+    apellidos: String,
+    email: String,
+    contrasena: String,
+    es_empresarial: bool,
+    identificacion: Option<String>,
+    fecha_origen: Option<Date>,
+    estado: String,
+    fecha_creacion: OffsetDateTime,
+    fecha_actualizacion: OffsetDateTime,
+    version: i64,
+}
+
+impl TryFrom<Fila> for Usuario {
+    type Error = Falla;
+
+    fn try_from(fila: Fila) -> Result<Self, Falla> {
+        Ok(Self::reconstituir(UsuarioGuardado {
+            id: IdUsuario(fila.id),
+            estado: estado(&fila.estado)?,
+            contrasena: ContrasenaCifrada::nueva(fila.contrasena.clone()),
+            fecha_creacion: fila.fecha_creacion,
+            fecha_actualizacion: fila.fecha_actualizacion,
+            version: Version::guardada(fila.version),
+            datos: fila.try_into().map_err(|rota: ReglaRota| Falla::interna(rota))?,
+        }))
+    }
+}
+
+impl TryFrom<Fila> for DatosUsuario {
+    type Error = ReglaRota;
+
+    fn try_from(fila: Fila) -> Result<Self, ReglaRota> {
+        let numero = fila.identificacion.map(Texto::nuevo).transpose()?;
+        let identificacion = if fila.es_empresarial {
+            Identificacion::Empresa { rut: numero, fecha_constitucion: fila.fecha_origen }
+        } else {
+            Identificacion::Persona { cedula: numero, fecha_nacimiento: fila.fecha_origen }
+        };
+        Ok(Self {
+            nombres: Texto::nuevo(fila.nombres)?,
+            apellidos: Texto::nuevo(fila.apellidos)?,
+            email: Email::nuevo(fila.email)?,
+            identificacion,
+        })
+    }
+}
+
+/// El estado que dice una columna.
+pub fn estado(nombre: &str) -> Result<EstadoUsuario, Falla> {
+    EstadoUsuario::de_nombre(nombre).ok_or_else(|| Falla::interna(format!("estado de usuario desconocido: {nombre}")))
+}
+
+impl<S: Send + Sync + 'static> Repositorio<Usuario> for UnidadTrabajoPg<S> {
+    async fn obtener(&mut self, id: IdUsuario, bloqueo: Bloqueo) -> Result<Option<Usuario>, Falla> {
+        let sql = match bloqueo {
+            Bloqueo::Pesimista => concat!(leer_usuario!(), " FOR UPDATE"),
+            Bloqueo::Optimista => leer_usuario!(),
+        };
+        let fila: Option<Fila> = self.leer_una(TABLA, sqlx::query_as(sql).bind(id.0)).await?;
+        fila.map(Usuario::try_from).transpose()
+    }
+
+    async fn guardar(&mut self, usuario: &mut Usuario) -> Result<(), Falla> {
+        let guardado = usuario.guardado();
+        let escritura = if guardado.version.es_nueva() { insercion(guardado) } else { cambio(guardado) };
+        self.anotar(escritura).await?;
+        usuario.marcar_guardado();
+        for evento in usuario.tomar_eventos() {
+            match evento {
+                EventoUsuario::Registrado(evento) => self.anotar_evento(evento)?,
+                EventoUsuario::Validado(evento) => self.anotar_evento(evento)?,
+                EventoUsuario::Desactivado(evento) => self.anotar_evento(evento)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Send + Sync + 'static> RepositorioUsuarios for UnidadTrabajoPg<S> {
+    async fn anotar_reserva(&mut self, reserva: ReservaAnotada) -> Result<(), Falla> {
+        let escritura = Escritura::insercion("usuarios_reservas", reserva.id_reserva, move |sql| {
+            sql.push("INSERT INTO usuarios_reservas (id_usuario, id_reserva, fecha_creacion) VALUES (");
+            let mut valores = sql.separated(", ");
+            valores.push_bind(reserva.id_usuario.0).push_bind(reserva.id_reserva).push_bind(reserva.fecha_creacion);
+            sql.push(")");
+        });
+        self.anotar(escritura).await
+    }
+}
+
+fn insercion(usuario: &UsuarioGuardado) -> Escritura {
+    let (id, version) = (usuario.id.0, usuario.version.siguiente().numero());
+    let (estado, creado, actualizado) = (usuario.estado.nombre(), usuario.fecha_creacion, usuario.fecha_actualizacion);
+    let (datos, contrasena) = (usuario.datos.clone(), usuario.contrasena.phc().to_owned());
+    Escritura::insercion(TABLA, id, move |sql| {
+        sql.push("INSERT INTO usuarios (id, nombres, apellidos, email, email_clave, contrasena, es_empresarial, ");
+        sql.push("identificacion, fecha_origen, estado, fecha_creacion, fecha_actualizacion, version) VALUES (");
+        let es_empresarial = datos.identificacion.es_empresarial();
+        let (identificacion, fecha_origen) = match datos.identificacion {
+            Identificacion::Persona { cedula, fecha_nacimiento } => (cedula, fecha_nacimiento),
+            Identificacion::Empresa { rut, fecha_constitucion } => (rut, fecha_constitucion),
+        };
+        let email_clave = datos.email.clave();
+        let mut valores = sql.separated(", ");
+        valores.push_bind(id).push_bind(String::from(datos.nombres)).push_bind(String::from(datos.apellidos));
+        valores.push_bind(datos.email.como_str().to_owned()).push_bind(email_clave).push_bind(contrasena);
+        valores.push_bind(es_empresarial).push_bind(identificacion.map(String::from)).push_bind(fecha_origen);
+        valores.push_bind(estado).push_bind(creado).push_bind(actualizado).push_bind(version);
+        sql.push(")");
+    })
+}
+
+/// Después del registro sólo cambian el estado y su fecha.
+fn cambio(usuario: &UsuarioGuardado) -> Escritura {
+    let (id, version) = (usuario.id.0, usuario.version);
+    let (estado, actualizado) = (usuario.estado.nombre(), usuario.fecha_actualizacion);
+    Escritura::cambio(TABLA, id, move |sql| {
+        sql.push("UPDATE usuarios SET estado = ").push_bind(estado);
+        sql.push(", fecha_actualizacion = ").push_bind(actualizado);
+        sql.push(", version = ").push_bind(version.siguiente().numero());
+        sql.push(" WHERE id = ").push_bind(id);
+        sql.push(" AND version = ").push_bind(version.numero());
+    })
+}

@@ -1,0 +1,3 @@
+//! Los mensajes de usuarios tal como viajan, por versiones.
+
+pub mod v1;

@@ -1,0 +1,64 @@
+//! El tópico `eventos-usuario`: identidades, estados y fechas, nunca datos personales.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::modulos::clientes::dominio::eventos::{
+    HechoUsuario, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
+};
+use crate::seedwork::infraestructura::despacho::avro::{
+    ErrorAvro, EsquemaAvro, campo_nuevo, escribir, esquema, milisegundos,
+};
+use crate::seedwork::infraestructura::despacho::{Publicable, Sobre};
+
+const TOPICO: &str = "eventos-usuario";
+
+static ESQUEMA: EsquemaAvro = LazyLock::new(|| {
+    let campos = [
+        campo_nuevo("id_usuario", "string"),
+        campo_nuevo("estado", "string"),
+        campo_nuevo("fecha_creacion", "long"),
+        campo_nuevo("fecha_actualizacion", "long"),
+    ];
+    esquema("EventoUsuario", "UsuarioPayload", &campos)
+});
+
+#[derive(Serialize)]
+struct Carga {
+    id_usuario: Option<String>,
+    estado: Option<String>,
+    fecha_creacion: Option<i64>,
+    fecha_actualizacion: Option<i64>,
+}
+
+impl From<&HechoUsuario> for Carga {
+    fn from(hecho: &HechoUsuario) -> Self {
+        Self {
+            id_usuario: Some(hecho.id_usuario.to_string()),
+            estado: Some(hecho.estado.nombre().to_uppercase()),
+            fecha_creacion: Some(milisegundos(hecho.fecha_creacion)),
+            fecha_actualizacion: Some(milisegundos(hecho.fecha_actualizacion)),
+        }
+    }
+}
+
+fn sobre(tipo: &'static str, hecho: &HechoUsuario) -> Result<Sobre, ErrorAvro> {
+    let id = Uuid::now_v7();
+    let ocurrido_en = hecho.fecha_actualizacion;
+    let datos = escribir(&ESQUEMA, id, tipo, ocurrido_en, &Carga::from(hecho))?;
+    Ok(Sobre { id, topico: TOPICO, clave: hecho.id_usuario.into(), tipo, ocurrido_en, datos })
+}
+
+macro_rules! publicable {
+    ($($evento:ident),+) => {
+        $(impl Publicable for $evento {
+            fn sobre(&self) -> Result<Sobre, ErrorAvro> {
+                sobre(stringify!($evento), &self.0)
+            }
+        })+
+    };
+}
+
+publicable!(UsuarioRegistrado, UsuarioValidado, UsuarioDesactivado);

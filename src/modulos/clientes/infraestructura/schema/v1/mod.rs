@@ -1,0 +1,3 @@
+//! Versión 1.
+
+pub mod eventos;

@@ -1,0 +1,80 @@
+//! Los servicios del módulo, y cómo los ofrecen la unidad de trabajo y el lector de PostgreSQL.
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use time::OffsetDateTime;
+
+use super::argon2id::Argon2id;
+use super::codigos::CodigosHmac;
+use crate::modulos::clientes::aplicacion::puertos::{CifradoContrasenas, CodigosValidacion, EntregaCodigos};
+use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
+use crate::modulos::clientes::dominio::usuario::IdUsuario;
+use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::claves::Clave;
+use crate::seedwork::infraestructura::servicios::ConServicios;
+
+/// Lo que este módulo necesita para vivir; `arranque` lo compone.
+pub struct ServiciosClientes {
+    cifrado: Argon2id,
+    codigos: CodigosHmac,
+    entrega: Box<dyn EntregaCodigos>,
+}
+
+impl ServiciosClientes {
+    /// Los servicios, con la clave de los códigos de validación y quien los hace llegar.
+    ///
+    /// # Errors
+    /// [`Falla::Interna`] si el cifrado no se puede preparar.
+    pub fn nuevos(clave_codigos: &Clave, entrega: Box<dyn EntregaCodigos>) -> Result<Self, Falla> {
+        Ok(Self { cifrado: Argon2id::nuevo()?, codigos: CodigosHmac::nuevo(clave_codigos)?, entrega })
+    }
+}
+
+/// Entrega los códigos escribiéndolos en la consola: lo que sirve en el computador de quien desarrolla.
+pub struct EntregaPorConsola<W>(Mutex<W>);
+
+impl<W: Write + Send> EntregaPorConsola<W> {
+    /// Escribe en esa salida, que no debe bloquear.
+    pub const fn nueva(salida: W) -> Self {
+        Self(Mutex::new(salida))
+    }
+}
+
+impl<W: Write + Send> EntregaCodigos for EntregaPorConsola<W> {
+    fn entregar(&self, id: IdUsuario, codigo: &str) {
+        let escrito = match self.0.lock() {
+            Ok(mut salida) => writeln!(salida, "Código de validación del usuario {id}: {codigo}"),
+            Err(_) => Err(std::io::Error::other("la consola quedó inservible")),
+        };
+        if let Err(error) = escrito {
+            tracing::error!(%error, %id, "no se pudo entregar un código de validación");
+        }
+    }
+}
+
+impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CifradoContrasenas for T {
+    async fn cifrar(&self, contrasena: Contrasena) -> Result<ContrasenaCifrada, Falla> {
+        self.servicios().as_ref().cifrado.cifrar(contrasena).await
+    }
+
+    async fn coincide(&self, contrasena: Contrasena, cifrada: Option<ContrasenaCifrada>) -> Result<bool, Falla> {
+        self.servicios().as_ref().cifrado.coincide(contrasena, cifrada).await
+    }
+}
+
+impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CodigosValidacion for T {
+    fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String {
+        self.servicios().as_ref().codigos.codigo(id, registrado_en)
+    }
+
+    fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
+        self.servicios().as_ref().codigos.es_su_codigo(id, registrado_en, codigo)
+    }
+}
+
+impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> EntregaCodigos for T {
+    fn entregar(&self, id: IdUsuario, codigo: &str) {
+        self.servicios().as_ref().entrega.entregar(id, codigo);
+    }
+}

@@ -1,0 +1,18 @@
+//! Módulo de clientes: usuarios que reservan. Esta es su fachada; sus capas son privadas.
+
+mod aplicacion;
+mod dominio;
+mod infraestructura;
+
+pub use aplicacion::comandos::{DesactivarUsuario, RegistrarUsuario, ValidarUsuario};
+pub use aplicacion::dto::UsuarioVista;
+pub use aplicacion::errores::ErrorClientes;
+pub use aplicacion::puertos::{CifradoContrasenas, CodigosValidacion, EntregaCodigos};
+pub use aplicacion::queries::{
+    AutenticarUsuario, ClaveUsuario, ListarUsuarios, ObtenerUsuario, ReservaDeUsuario, ReservasDeUsuario,
+};
+pub use aplicacion::reacciones::reacciones;
+pub use dominio::contrasena::Contrasena;
+pub use dominio::email::Email;
+pub use dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario, Identificacion};
+pub use infraestructura::servicios::{EntregaPorConsola, ServiciosClientes};

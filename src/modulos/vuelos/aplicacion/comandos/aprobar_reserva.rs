@@ -1,0 +1,31 @@
+//! El comando `AprobarReserva`.
+
+use crate::modulos::vuelos::aplicacion::dto::ReservaDetalle;
+use crate::modulos::vuelos::aplicacion::errores::ErrorVuelos;
+use crate::modulos::vuelos::dominio::reserva::{IdReserva, Reserva};
+use crate::seedwork::aplicacion::mensajes::{Comando, Handler};
+use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
+use crate::seedwork::dominio::repositorios::{Bloqueo, Repositorio};
+
+/// Aprueba una reserva pagada.
+#[derive(Debug, Clone, Copy)]
+pub struct AprobarReserva {
+    /// La reserva.
+    pub id: IdReserva,
+}
+
+impl Comando for AprobarReserva {
+    const NOMBRE: &'static str = "AprobarReserva";
+    type Salida = ReservaDetalle;
+    type Error = ErrorVuelos;
+}
+
+impl<U: UnidadTrabajo + Repositorio<Reserva>> Handler<U> for AprobarReserva {
+    async fn manejar(self, udt: &mut U) -> Result<ReservaDetalle, ErrorVuelos> {
+        let leida = udt.obtener(self.id, Bloqueo::Pesimista).await?;
+        let mut reserva = leida.ok_or(ErrorVuelos::ReservaNoExiste(self.id))?;
+        reserva.aprobar(udt.contexto().momento)?;
+        udt.guardar(&mut reserva).await?;
+        Ok(ReservaDetalle::from(&reserva))
+    }
+}

@@ -1,0 +1,6 @@
+//! Reservas en PostgreSQL y en los mensajes.
+
+mod consultas;
+mod documento;
+mod repositorios;
+mod schema;

@@ -1,0 +1,3 @@
+//! Los mensajes de reservas tal como viajan, por versiones.
+
+pub mod v1;

@@ -1,0 +1,3 @@
+//! Versión 1: la que registra el sistema original, crecida de forma compatible.
+
+pub mod eventos;

@@ -1,0 +1,211 @@
+//! Las órdenes del programa y su ayuda.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::stdout;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use aeroalpes::arranque::{self, Anuncio};
+use aeroalpes::config::{Base, Config, Opciones, leer_escucha};
+use aeroalpes::modulos::clientes::EntregaPorConsola;
+use aeroalpes::seedwork::infraestructura::migraciones::migrar;
+use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
+use aeroalpes::{prueba_final, registros};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::io::Write;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::NonBlockingBuilder;
+
+const PLANTILLA: &str = "{about}\n\nUso: {usage}\n\n{all-args}{after-help}";
+
+/// Lo que se pidió al programa.
+pub enum Orden {
+    Servir(Opciones),
+    Migrar(Opciones),
+    Postgres { datos: Option<PathBuf>, puerto: u16 },
+    Salud,
+    PruebaFinal(String),
+}
+
+/// Interpreta la línea de órdenes.
+///
+/// # Errors
+/// El código con que terminar: se pidió ayuda, o lo escrito no se entiende.
+pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Orden, ExitCode> {
+    let coincidencias = programa().try_get_matches_from(argumentos).map_err(|error| explicar(&error))?;
+    let texto = |m: &ArgMatches, nombre: &str| m.get_one::<String>(nombre).cloned();
+    let opciones = |m: &ArgMatches| Opciones { escucha: texto(m, "escucha"), datos: texto(m, "datos") };
+    match coincidencias.subcommand() {
+        Some(("servir", m)) => Ok(Orden::Servir(opciones(m))),
+        Some(("migrar", m)) => Ok(Orden::Migrar(Opciones { datos: texto(m, "datos"), escucha: None })),
+        Some(("postgres", m)) => Ok(Orden::Postgres {
+            datos: texto(m, "datos").map(PathBuf::from),
+            puerto: m.get_one("puerto").copied().unwrap_or(5432),
+        }),
+        Some(("salud", _)) => Ok(Orden::Salud),
+        Some(("prueba-final", m)) => Ok(Orden::PruebaFinal(texto(m, "url").unwrap_or_default())),
+        _ => Err(ExitCode::from(2)),
+    }
+}
+
+fn programa() -> Command {
+    let datos = || opcion("datos", "CARPETA", "Carpeta de los datos del PostgreSQL embebido [AEROALPES_DATOS]");
+    let escucha = opcion("escucha", "DIRECCIÓN:PUERTO", "Dónde escucha [AEROALPES_ESCUCHA, 127.0.0.1:5000]");
+    let puerto = opcion("puerto", "PUERTO", "Puerto de 127.0.0.1 [5432]").value_parser(value_parser!(u16));
+    let url = Arg::new("url").value_name("URL").help("Dirección del servicio").default_value("http://127.0.0.1:5000");
+    let url = url.hide_default_value(true).help_heading("Argumentos");
+    orden("aeroalpes", "AeroAlpes: reservas de una aerolínea")
+        .version(env!("CARGO_PKG_VERSION"))
+        .override_usage("aeroalpes <ORDEN> [OPCIONES]")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand_help_heading("Órdenes")
+        .arg(bandera("version", 'V', "Muestra la versión", ArgAction::Version))
+        .after_help("La configuración va en variables de entorno: véase la tabla del README.")
+        .subcommand(orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()))
+        .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
+        .subcommand(
+            orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),
+        )
+        .subcommand(orden("salud", "Pregunta al servicio local si puede atender"))
+        .subcommand(orden("prueba-final", "La prueba final del tutorial contra un servicio en marcha").arg(url))
+}
+
+fn orden(nombre: &'static str, ayuda: &'static str) -> Command {
+    Command::new(nombre)
+        .about(ayuda)
+        .help_template(PLANTILLA)
+        .override_usage(format!("aeroalpes {nombre} [OPCIONES]"))
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .disable_help_subcommand(true)
+        .arg(bandera("help", 'h', "Muestra esta ayuda", ArgAction::Help))
+}
+
+fn bandera(nombre: &'static str, corta: char, ayuda: &'static str, accion: ArgAction) -> Arg {
+    Arg::new(nombre).long(nombre).short(corta).help(ayuda).action(accion).help_heading("Opciones")
+}
+
+fn opcion(nombre: &'static str, valor: &'static str, ayuda: &'static str) -> Arg {
+    Arg::new(nombre).long(nombre).value_name(valor).help(ayuda).help_heading("Opciones")
+}
+
+/// Dice en español qué no se entendió; la ayuda y la versión se muestran tal cual.
+fn explicar(error: &clap::Error) -> ExitCode {
+    let dato = |clase| error.get(clase).map(ToString::to_string).unwrap_or_default();
+    let motivo = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            print!("{error}");
+            return ExitCode::SUCCESS;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprint!("{error}");
+            return ExitCode::from(2);
+        }
+        ErrorKind::InvalidSubcommand => format!("no existe la orden «{}»", dato(ContextKind::InvalidSubcommand)),
+        ErrorKind::UnknownArgument => format!("no existe la opción «{}»", dato(ContextKind::InvalidArg)),
+        _ => format!("el valor «{}» no sirve para {}", dato(ContextKind::InvalidValue), dato(ContextKind::InvalidArg)),
+    };
+    eprintln!("aeroalpes: {motivo}. «aeroalpes --help» muestra la ayuda.");
+    ExitCode::from(2)
+}
+
+type Resultado = Result<ExitCode, Box<dyn Error>>;
+
+impl Orden {
+    /// Cumple la orden y dice con qué código terminar.
+    pub async fn cumplir(self) -> Resultado {
+        match self {
+            Self::Servir(opciones) => servir(opciones).await,
+            Self::Migrar(opciones) => migrar_esquema(opciones).await,
+            Self::Postgres { datos, puerto } => postgres(datos, puerto).await,
+            Self::Salud => salud(),
+            Self::PruebaFinal(url) => {
+                let fallas = prueba_final::probar(&url, &mut stdout())?;
+                Ok(if fallas == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            }
+        }
+    }
+}
+
+fn configurar(opciones: Opciones) -> Result<Config, Box<dyn Error>> {
+    Ok(Config::leer(&|nombre| std::env::var_os(nombre), opciones, carpeta_por_defecto())?)
+}
+
+async fn servir(opciones: Opciones) -> Resultado {
+    let config = configurar(opciones)?;
+    let _registros = registros::empezar()?;
+    let parar = al_pedir_parar()?;
+    // Si nadie lee la salida, se pierden líneas antes que frenar al servicio.
+    let (consola, _guarda) = NonBlockingBuilder::default().lossy(true).finish(stdout());
+    let mut anuncios = consola.clone();
+    let anunciar = move |Anuncio { direccion, datos }: Anuncio| {
+        let version = env!("CARGO_PKG_VERSION");
+        let texto = format!("AeroAlpes {version} en http://{direccion} (documentación en /docs)\nDatos: {datos}\n");
+        if anuncios.write_all(texto.as_bytes()).is_err() {
+            tracing::warn!("no se pudo escribir en la consola");
+        }
+    };
+    arranque::servir(config, Box::new(EntregaPorConsola::nueva(consola)), anunciar, parar).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrar_esquema(opciones: Opciones) -> Resultado {
+    let config = configurar(opciones)?;
+    let _registros = registros::empezar()?;
+    match config.base {
+        Base::Externa(opciones) => migrar(&opciones).await?,
+        Base::Embebida(carpeta) => {
+            let embebido = PostgresEmbebido::arrancar(&carpeta, Acceso::Zocalo).await?;
+            migrar(&embebido.url().parse()?).await?;
+            embebido.detener().await?;
+        }
+    }
+    println!("El esquema está al día.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn postgres(datos: Option<PathBuf>, puerto: u16) -> Resultado {
+    let _registros = registros::empezar()?;
+    let parar = al_pedir_parar()?;
+    let carpeta = datos.unwrap_or_else(carpeta_por_defecto);
+    let embebido = PostgresEmbebido::arrancar(&carpeta, Acceso::Tcp { puerto }).await?;
+    println!("export DATABASE_URL='{}'", embebido.url());
+    parar.cancelled().await;
+    embebido.detener().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn salud() -> Resultado {
+    let mut direccion = leer_escucha(&|nombre| std::env::var_os(nombre))?;
+    if direccion.ip().is_unspecified() {
+        direccion.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let listo = prueba_final::esta_listo(&format!("http://{direccion}"))?;
+    println!("{}", if listo { "listo" } else { "no disponible" });
+    Ok(if listo { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Se cancela con la primera señal de parar; la segunda termina sin esperar.
+fn al_pedir_parar() -> Result<CancellationToken, std::io::Error> {
+    let parar = CancellationToken::new();
+    let (mut terminar, mut interrumpir) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let aviso = parar.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminar.recv() => {}
+                _ = interrumpir.recv() => {}
+            }
+            if aviso.is_cancelled() {
+                std::process::exit(130);
+            }
+            tracing::info!("se pidió parar: se termina lo que está en curso");
+            aviso.cancel();
+        }
+    });
+    Ok(parar)
+}

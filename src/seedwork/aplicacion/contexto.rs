@@ -1,0 +1,51 @@
+//! Quién pidió algo, cuándo y a raíz de qué: viaja desde la petición hasta la bandeja de salida.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Quien pide una orden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// Nadie identificado: el modo abierto, el de los clientes del sistema original.
+    Anonimo,
+}
+
+/// El contexto de una orden. Los handlers lo leen de la unidad de trabajo.
+#[derive(Debug, Clone)]
+pub struct Contexto {
+    /// Quien lo pide.
+    pub actor: Actor,
+    /// Identifica todo lo que nace de una misma petición.
+    pub correlacion: String,
+    /// El mensaje que provocó la orden, si la provocó un mensaje.
+    pub causa: Option<Uuid>,
+    /// Traza del W3C (*Trace Context*, cabecera `traceparent`).
+    pub traceparent: String,
+    /// El momento de la orden: el mismo para todo lo que cambie (UTC, con precisión de microsegundos).
+    pub momento: OffsetDateTime,
+}
+
+impl Contexto {
+    /// El contexto de una petición que empieza ahora.
+    #[must_use]
+    pub fn nuevo(correlacion: String, traceparent: String) -> Self {
+        Self { actor: Actor::Anonimo, correlacion, causa: None, traceparent, momento: ahora() }
+    }
+}
+
+/// El instante actual con la precisión que guarda PostgreSQL: lo que se responde es lo que quedó guardado.
+fn ahora() -> OffsetDateTime {
+    let ahora = OffsetDateTime::now_utc();
+    ahora.replace_nanosecond(ahora.microsecond() * 1_000).unwrap_or(ahora)
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::*;
+
+    #[test]
+    fn el_momento_no_tiene_mas_precision_que_la_guardada() {
+        let contexto = Contexto::nuevo("c".into(), "t".into());
+        assert_eq!(contexto.momento.nanosecond() % 1_000, 0);
+    }
+}

@@ -1,0 +1,151 @@
+//! El mediador (paso 1 del tutorial): recibe un comando o una consulta y lo lleva a su handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, error, info_span, warn};
+
+use super::contexto::Contexto;
+use super::mensajes::{ErrorModulo, Handler, HandlerQuery};
+use super::reacciones::{Negativa, Reacciones};
+use super::unidad_trabajo::{Fabrica, UnidadTrabajo};
+use crate::seedwork::dominio::repositorios::Falla;
+
+/// Cuántas veces se repite una orden que choca con otras antes de decirlo.
+const REINTENTOS: u32 = 8;
+/// Lo más que se espera antes del primer reintento; se dobla en cada uno.
+const ESPERA_INICIAL: Duration = Duration::from_millis(5);
+
+/// Despacha comandos y consultas.
+///
+/// Cada comando corre en una tarea propia, con su unidad de trabajo y su plazo: que el cliente se
+/// desconecte no corta una transacción por la mitad.
+pub struct Mediador<F: Fabrica> {
+    nucleo: Arc<Nucleo<F>>,
+    tareas: TaskTracker,
+}
+
+struct Nucleo<F: Fabrica> {
+    fabrica: F,
+    reacciones: Reacciones<F::Udt>,
+    plazo: Duration,
+}
+
+impl<F: Fabrica> Mediador<F> {
+    /// Un mediador que da a cada orden `plazo` para terminar, reintentos incluidos.
+    pub fn nuevo(fabrica: F, reacciones: Reacciones<F::Udt>, plazo: Duration) -> Self {
+        Self { nucleo: Arc::new(Nucleo { fabrica, reacciones, plazo }), tareas: TaskTracker::new() }
+    }
+
+    /// Cumple un comando: una orden, una transacción.
+    ///
+    /// # Errors
+    /// Los del módulo del comando. Salvo con [`Falla::Desconectada`], no queda nada guardado.
+    pub async fn ejecutar<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
+        let span = info_span!("comando", nombre = C::NOMBRE, correlacion = %contexto.correlacion);
+        let nucleo = Arc::clone(&self.nucleo);
+        let tarea = async move { nucleo.con_reintentos(contexto, comando).await };
+        en_tarea_propia(&self.tareas, span, tarea).await
+    }
+
+    /// Responde una consulta.
+    ///
+    /// # Errors
+    /// Los del módulo de la consulta.
+    pub async fn consultar<Q: HandlerQuery<F::Lector>>(&self, consulta: Q) -> Result<Q::Resultado, Q::Error> {
+        let nucleo = Arc::clone(&self.nucleo);
+        let limite = Instant::now() + nucleo.plazo;
+        let span = info_span!("consulta", nombre = Q::NOMBRE);
+        let respuesta = async {
+            let mut lector = nucleo.fabrica.lector();
+            timeout_at(limite, consulta.responder(&mut lector)).await.map_err(|_| Falla::PlazoVencido)?
+        };
+        respuesta.instrument(span.clone()).await.inspect_err(|error| span.in_scope(|| registrar(error)))
+    }
+
+    /// Espera a que terminen las órdenes en curso. Quien llama ya no debe enviar más.
+    pub async fn esperar_ordenes(&self) {
+        self.tareas.close();
+        self.tareas.wait().await;
+    }
+}
+
+async fn en_tarea_propia<T: Send + 'static, E: ErrorModulo>(
+    tareas: &TaskTracker,
+    span: Span,
+    tarea: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    let resultado = tareas.spawn(tarea.instrument(span.clone())).await;
+    resultado
+        .unwrap_or_else(|detenida| Err(Falla::interna(detenida).into()))
+        .inspect_err(|error| span.in_scope(|| registrar(error)))
+}
+
+/// Una causa interna se registra aquí y no sale de aquí: hacia fuera sólo va el rechazo.
+fn registrar(error: &impl ErrorModulo) {
+    match error.falla() {
+        Some(Falla::Interna(causa)) => error!(causa = %cadena(causa.as_ref()), "error interno"),
+        Some(Falla::Desconectada(causa)) => warn!(causa = %cadena(causa.as_ref()), "sin contacto con la base de datos"),
+        Some(falla) => warn!(%falla, "la operación no se pudo completar"),
+        None => {}
+    }
+}
+
+fn cadena(error: &dyn std::error::Error) -> String {
+    let causas = std::iter::successors(Some(error), |e| e.source());
+    causas.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+impl<F: Fabrica> Nucleo<F> {
+    async fn con_reintentos<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
+        let limite = Instant::now() + self.plazo;
+        for intento in 0..REINTENTOS {
+            match self.una_transaccion(contexto.clone(), comando.clone(), limite).await {
+                Err(error) if error.falla().is_some_and(Falla::es_reintentable) => {
+                    warn!(intento, "la orden chocó con otra; se repite");
+                    tokio::time::sleep_until((Instant::now() + espera(intento)).min(limite)).await;
+                }
+                resultado => return resultado,
+            }
+        }
+        self.una_transaccion(contexto, comando, limite).await
+    }
+
+    async fn una_transaccion<C: Handler<F::Udt>>(
+        &self,
+        contexto: Contexto,
+        comando: C,
+        limite: Instant,
+    ) -> Result<C::Salida, C::Error> {
+        let mut udt = self.fabrica.abrir(contexto);
+        // El plazo corta el trabajo, nunca la confirmación: así la respuesta dice siempre la verdad.
+        let trabajo = timeout_at(limite, self.manejar(comando, &mut udt)).await;
+        match trabajo.unwrap_or_else(|_| Err(Falla::PlazoVencido.into())) {
+            Ok(salida) => {
+                udt.confirmar().await?;
+                Ok(salida)
+            }
+            Err(error) => {
+                udt.deshacer().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn manejar<C: Handler<F::Udt>>(&self, comando: C, udt: &mut F::Udt) -> Result<C::Salida, C::Error> {
+        let salida = comando.manejar(udt).await?;
+        self.reacciones.correr(udt).await.map_err(|negativa| match negativa {
+            Negativa::Rechazo(rechazo) => C::Error::from(rechazo),
+            Negativa::Falla(falla) => C::Error::from(falla),
+        })?;
+        Ok(salida)
+    }
+}
+
+/// Espera con azar entre cero y el doble de la anterior: dos órdenes que chocaron no vuelven a la vez.
+fn espera(intento: u32) -> Duration {
+    ESPERA_INICIAL.mul_f64(f64::from(1u32 << intento) * rand::rng().random::<f64>())
+}

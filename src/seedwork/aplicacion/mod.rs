@@ -1,0 +1,9 @@
+//! Puertos de la aplicación: mensajes, mediador, reacciones y unidad de trabajo.
+
+pub mod contexto;
+pub mod mediador;
+pub mod mensajes;
+pub mod paginas;
+pub mod reacciones;
+pub mod rechazo;
+pub mod unidad_trabajo;

@@ -1,0 +1,112 @@
+//! Cómo dice «no» la aplicación, igual para todos los módulos y para todos los bordes.
+
+use thiserror::Error;
+
+use crate::seedwork::dominio::reglas::ReglaRota;
+use crate::seedwork::dominio::repositorios::Falla;
+
+/// De qué clase es un rechazo; cada borde la traduce a lo suyo (en HTTP, un código de estado).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clase {
+    /// Los datos no cumplen una regla.
+    Invalido,
+    /// Las credenciales no sirven.
+    NoAutenticado,
+    /// Lo que se pide no existe.
+    NoEncontrado,
+    /// El estado actual no lo permite.
+    Conflicto,
+    /// Los datos se entienden, pero se refieren a algo que no existe.
+    NoProcesable,
+    /// Otra operación ocupa los datos; vale la pena repetir.
+    Ocupado,
+    /// No hay recursos o falta una dependencia; vale la pena repetir.
+    NoDisponible,
+    /// Un defecto nuestro.
+    Interno,
+}
+
+/// Una negativa con su motivo: lo único que un módulo necesita saber del error de otro.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{mensaje}")]
+pub struct Rechazo {
+    /// De qué clase es.
+    pub clase: Clase,
+    /// Nombre estable del problema, en minúsculas y con guiones.
+    pub codigo: &'static str,
+    /// La regla de negocio incumplida, si la hay.
+    pub regla: Option<&'static str>,
+    /// El motivo, dicho para el cliente.
+    pub mensaje: String,
+    /// JSON Pointer del dato que lo causó, si lo causó un dato.
+    pub puntero: Option<String>,
+}
+
+impl Rechazo {
+    /// Un rechazo sin regla ni puntero.
+    pub fn nuevo(clase: Clase, codigo: &'static str, mensaje: impl Into<String>) -> Self {
+        Self { clase, codigo, regla: None, mensaje: mensaje.into(), puntero: None }
+    }
+
+    /// Dice qué dato lo causó.
+    #[must_use]
+    pub fn en(mut self, puntero: impl Into<String>) -> Self {
+        self.puntero = Some(puntero.into());
+        self
+    }
+
+    /// Dice qué regla lo causó.
+    #[must_use]
+    pub const fn por_regla(mut self, regla: &'static str) -> Self {
+        self.regla = Some(regla);
+        self
+    }
+}
+
+impl From<ReglaRota> for Rechazo {
+    fn from(rota: ReglaRota) -> Self {
+        Self {
+            clase: Clase::Invalido,
+            codigo: "regla-de-negocio",
+            regla: Some(rota.regla),
+            mensaje: rota.mensaje,
+            puntero: Some(rota.puntero),
+        }
+    }
+}
+
+impl From<&Falla> for Rechazo {
+    fn from(falla: &Falla) -> Self {
+        let (clase, codigo, mensaje) = match falla {
+            Falla::Conflicto => (
+                Clase::Conflicto,
+                "conflicto-de-version",
+                "Otra operación cambió antes los mismos datos. Léalos de nuevo y repita.",
+            ),
+            Falla::Duplicado { .. } => (Clase::Conflicto, "valor-duplicado", "Ya existe un valor igual."),
+            Falla::Bloqueada => {
+                (Clase::Ocupado, "datos-bloqueados", "Otra operación tiene ocupados los datos. Repita en un momento.")
+            }
+            Falla::Interbloqueo => (
+                Clase::Ocupado,
+                "choque-de-operaciones",
+                "La operación chocó con otras y se deshizo. Repita en un momento.",
+            ),
+            Falla::Saturada => {
+                (Clase::NoDisponible, "servicio-saturado", "El servicio está saturado. Repita en un momento.")
+            }
+            Falla::PlazoVencido => (
+                Clase::NoDisponible,
+                "plazo-vencido",
+                "La operación no terminó a tiempo y se deshizo. Repita en un momento.",
+            ),
+            Falla::Desconectada(_) => (
+                Clase::NoDisponible,
+                "sin-base-de-datos",
+                "No hay contacto con la base de datos. Repita en un momento; la operación pudo haber quedado guardada.",
+            ),
+            Falla::Interna(_) => (Clase::Interno, "error-interno", "Ocurrió un error interno."),
+        };
+        Self::nuevo(clase, codigo, mensaje)
+    }
+}

@@ -1,0 +1,7 @@
+//! Bloques de construcción del dominio: sin entrada ni salida, sin serde, sin marcos de trabajo.
+
+pub mod entidades;
+pub mod eventos;
+pub mod objetos_valor;
+pub mod reglas;
+pub mod repositorios;

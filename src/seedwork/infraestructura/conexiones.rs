@@ -1,0 +1,167 @@
+//! El fondo de conexiones a PostgreSQL y su arriendo.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+
+use super::errores_pg::falla_de;
+use crate::seedwork::dominio::repositorios::Falla;
+
+/// Una conexión sin uso más tiempo que este se comprueba antes de volver a darla.
+const OCIO: Duration = Duration::from_secs(5);
+
+/// Plazos que la propia base de datos hace cumplir en cada conexión.
+#[derive(Debug, Clone, Copy)]
+pub struct PlazosPg {
+    /// Cuánto espera una orden por una fila bloqueada (`lock_timeout`).
+    pub bloqueo: Duration,
+    /// Cuánto puede durar una sentencia (`statement_timeout`).
+    pub sentencia: Duration,
+    /// Cuánto puede quedar una transacción abierta sin hacer nada (`idle_in_transaction_session_timeout`).
+    pub transaccion_ociosa: Duration,
+}
+
+/// El fondo de conexiones. Es nuestro y no `sqlx::PgPool` porque este hace un viaje de ida y vuelta de más
+/// en cada devolución (véase el ADR 0004).
+#[derive(Clone)]
+pub struct Conexiones {
+    fondo: Pool<Gestor>,
+    sospecha: Arc<AtomicU64>,
+}
+
+impl Conexiones {
+    /// Un fondo de hasta `maximo` conexiones. No conecta hasta que alguien arrienda.
+    ///
+    /// # Errors
+    /// Si `maximo` es cero o no hay un reloj del que depender.
+    pub fn nuevas(
+        opciones: PgConnectOptions,
+        plazos: PlazosPg,
+        maximo: usize,
+        espera: Duration,
+    ) -> Result<Self, Falla> {
+        let opciones = opciones.application_name("aeroalpes").disable_statement_logging().options([
+            ("lock_timeout", milisegundos(plazos.bloqueo)),
+            ("statement_timeout", milisegundos(plazos.sentencia)),
+            ("idle_in_transaction_session_timeout", milisegundos(plazos.transaccion_ociosa)),
+        ]);
+        let sospecha = Arc::new(AtomicU64::new(0));
+        let gestor = Gestor { opciones, sospecha: Arc::clone(&sospecha) };
+        let fondo = Pool::builder(gestor)
+            .max_size(maximo)
+            .timeouts(Timeouts { wait: Some(espera), create: Some(espera), recycle: Some(espera) })
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(Falla::interna)?;
+        Ok(Self { fondo, sospecha })
+    }
+
+    /// Arrienda una conexión.
+    ///
+    /// # Errors
+    /// [`Falla::Saturada`] si no queda ninguna libre a tiempo; [`Falla::Desconectada`] si no se puede conectar.
+    pub async fn arrendar(&self) -> Result<Arriendo, Falla> {
+        match self.fondo.get().await {
+            Ok(objeto) => Ok(Arriendo { objeto: Some(objeto), sospecha: Arc::clone(&self.sospecha), a_medias: false }),
+            Err(PoolError::Backend(error)) => Err(falla_de(error)),
+            Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => Err(Falla::Saturada),
+            Err(otro) => Err(Falla::Desconectada(Box::new(otro))),
+        }
+    }
+}
+
+fn milisegundos(plazo: Duration) -> String {
+    plazo.as_millis().to_string()
+}
+
+/// Una conexión en uso por un solo dueño.
+///
+/// Sólo [`Arriendo::devolver`] la devuelve al fondo. Soltarla después de haberla usado la cierra: PostgreSQL
+/// deshace lo que estuviera abierto y nadie recibe una conexión a medias.
+pub struct Arriendo {
+    objeto: Option<Object<Gestor>>,
+    sospecha: Arc<AtomicU64>,
+    a_medias: bool,
+}
+
+impl Arriendo {
+    /// La conexión, para enviar una sentencia; el resultado pasa por [`Arriendo::acabar`].
+    ///
+    /// # Errors
+    /// Ninguno mientras el arriendo viva; lo exige el tipo.
+    pub fn conexion(&mut self) -> Result<&mut PgConnection, Falla> {
+        self.a_medias = true;
+        match &mut self.objeto {
+            Some(objeto) => Ok(&mut objeto.pg),
+            None => Err(Falla::interna("el arriendo ya terminó")),
+        }
+    }
+
+    /// Da por acabada una sentencia. Si se perdió el contacto, manda comprobar también las demás conexiones.
+    ///
+    /// # Errors
+    /// El de la sentencia, traducido.
+    pub fn acabar<T>(&mut self, resultado: Result<T, sqlx::Error>) -> Result<T, Falla> {
+        let resultado = resultado.map_err(falla_de);
+        self.a_medias = matches!(resultado, Err(Falla::Desconectada(_)));
+        if self.a_medias {
+            self.sospecha.fetch_add(1, Ordering::Relaxed);
+        }
+        resultado
+    }
+
+    /// Si hay una sentencia sin acabar, por lo que la conexión ya no sirve.
+    #[must_use]
+    pub const fn a_medias(&self) -> bool {
+        self.a_medias
+    }
+
+    /// Devuelve la conexión al fondo. Quien llama asegura que no queda una transacción abierta en ella.
+    pub fn devolver(mut self) {
+        if !self.a_medias {
+            drop(self.objeto.take());
+        }
+    }
+}
+
+impl Drop for Arriendo {
+    fn drop(&mut self) {
+        if let Some(objeto) = self.objeto.take() {
+            drop(Object::take(objeto));
+        }
+    }
+}
+
+/// Crea y comprueba las conexiones del fondo.
+struct Gestor {
+    opciones: PgConnectOptions,
+    sospecha: Arc<AtomicU64>,
+}
+
+struct Conexion {
+    pg: PgConnection,
+    comprobada: u64,
+}
+
+impl Manager for Gestor {
+    type Type = Conexion;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<Conexion, sqlx::Error> {
+        let comprobada = self.sospecha.load(Ordering::Relaxed);
+        Ok(Conexion { pg: PgConnection::connect_with(&self.opciones).await?, comprobada })
+    }
+
+    async fn recycle(&self, conexion: &mut Conexion, metricas: &Metrics) -> RecycleResult<sqlx::Error> {
+        let sospecha = self.sospecha.load(Ordering::Relaxed);
+        if conexion.comprobada != sospecha || metricas.last_used() > OCIO {
+            conexion.pg.ping().await?;
+            conexion.comprobada = sospecha;
+        }
+        Ok(())
+    }
+}

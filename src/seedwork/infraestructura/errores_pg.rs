@@ -1,0 +1,32 @@
+//! De los errores de sqlx y los códigos SQLSTATE de PostgreSQL a nuestras fallas.
+
+use crate::seedwork::dominio::repositorios::Falla;
+
+/// Traduce un error de sqlx.
+///
+/// Los códigos son los del apéndice A del manual de PostgreSQL.
+#[must_use]
+pub fn falla_de(error: sqlx::Error) -> Falla {
+    let sqlx::Error::Database(de_la_base) = &error else {
+        return match error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+                Falla::Desconectada(Box::new(error))
+            }
+            otro => Falla::interna(otro),
+        };
+    };
+    match de_la_base.code().unwrap_or_default().as_ref() {
+        "40001" | "40P01" => Falla::Interbloqueo,
+        "55P03" => Falla::Bloqueada,
+        "57014" => Falla::PlazoVencido,
+        "23505" => Falla::Duplicado { restriccion: de_la_base.constraint().unwrap_or_default().to_owned() },
+        "53300" => Falla::Saturada,
+        codigo if es_desconexion(codigo) => Falla::Desconectada(Box::new(error)),
+        _ => Falla::interna(error),
+    }
+}
+
+/// Clase 08 (conexión), 57P (el servidor se apaga o arranca) y 25P03 (transacción ociosa cortada).
+fn es_desconexion(codigo: &str) -> bool {
+    codigo.starts_with("08") || codigo.starts_with("57P") || codigo == "25P03"
+}

@@ -1,0 +1,11 @@
+//! PostgreSQL y mensajería: las implementaciones de los puertos.
+
+pub mod claves;
+pub mod conexiones;
+pub mod despacho;
+pub mod errores_pg;
+pub mod lector_pg;
+pub mod migraciones;
+pub mod postgres_embebido;
+pub mod servicios;
+pub mod unidad_trabajo_pg;
