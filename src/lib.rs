@@ -3,6 +3,8 @@
 //! `api` despacha comandos y consultas por el mediador de `seedwork` hacia los módulos de `modulos`, cada uno en
 //! las capas dominio, aplicacion e infraestructura. `arranque` es el único lugar donde se componen.
 
+#![warn(clippy::expect_used, clippy::unwrap_used)]
+
 pub mod api;
 pub mod arranque;
 pub mod config;

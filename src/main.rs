@@ -1,5 +1,7 @@
 //! La línea de órdenes: interpreta, configura, arranca y se apaga en orden.
 
+#![warn(clippy::expect_used, clippy::unwrap_used)]
+
 mod ordenes;
 
 use std::process::ExitCode;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "cada archivo de pruebas es un programa aparte y usa sólo una parte")]
 
+pub mod cosas;
+
 use std::future::Future;
 use std::time::Duration;
 

@@ -104,7 +104,9 @@ impl Postmaster {
 }
 
 impl Drop for Postmaster {
-    fn drop(&mut self) {}
+    fn drop(&mut self) {
+        self.senalar(Signal::SIGINT);
+    }
 }
 
 // Van en la orden y no en postgresql.conf para que cada arranque mande; los demás (fsync,

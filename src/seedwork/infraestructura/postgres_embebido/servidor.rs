@@ -131,7 +131,7 @@ impl Plan {
         let mut espera = ESPERA_MINIMA;
         let mut intento = 1;
         loop {
-            superviviente::apartar(&self.carpeta.datos()).await?;
+            superviviente::apartar(&self.carpeta.datos(), &self.carpeta.zocalo).await?;
             match self.intentar(parada).await {
                 Err(ErrorPostgres::NoArranca { registro, .. }) if intento < INTENTOS => {
                     tracing::warn!(intento, %registro, "PostgreSQL no arrancó; se repite");

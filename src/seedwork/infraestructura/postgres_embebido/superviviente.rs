@@ -17,24 +17,33 @@ use super::postmaster::{PLAZO_INMEDIATO, PLAZO_RAPIDO};
 
 const PAUSA: Duration = Duration::from_millis(10);
 
-/// Deja la carpeta `datos` (canónica) sin servidor: detiene al que la esté usando y, si
-/// `postmaster.pid` nombra a un proceso que no es suyo, lo borra.
-pub(super) async fn apartar(datos: &Path) -> Result<(), ErrorPostgres> {
+/// Deja la carpeta `datos` (canónica) y la de su zócalo sin servidor ni anotaciones que impidan
+/// arrancar otro.
+pub(super) async fn apartar(datos: &Path, zocalo: &Path) -> Result<(), ErrorPostgres> {
     let anotado = datos.join("postmaster.pid");
-    let Some(pid) = leer_pid(&anotado)? else { return Ok(()) };
-    if es_postmaster_de(pid, datos) {
-        tracing::warn!(pid, "se detiene un PostgreSQL que sobrevivió a su servicio");
-        return detener(pid, datos).await;
+    if let Some(pid) = leer_pid(&anotado)? {
+        if es_postmaster_de(pid, datos) {
+            tracing::warn!(pid, "se detiene un PostgreSQL que sobrevivió a su servicio");
+            detener(pid, datos).await?;
+        } else if kill(Pid::from_raw(pid), None).is_ok() {
+            // Un número reutilizado o un zombi: PostgreSQL los creería vivos y se negaría a
+            // arrancar. Su memoria compartida, ligada a la carpeta, sigue impidiendo que haya dos.
+            tracing::info!(pid, "postmaster.pid nombra a un proceso ajeno; se borra");
+            borrar(&anotado)?;
+        }
     }
-    if kill(Pid::from_raw(pid), None).is_err() {
-        // Muerto: el propio PostgreSQL sabe descartar la anotación, y la usa para comprobar que no
-        // queden procesos suyos vivos.
-        return Ok(());
+    // El candado del zócalo anota el mismo proceso, con el mismo engaño.
+    for entrada in fs::read_dir(zocalo).map_err(al("leer", zocalo))? {
+        borrar(&entrada.map_err(al("leer", zocalo))?.path())?;
     }
-    // Un número reutilizado o un zombi: PostgreSQL los creería vivos y se negaría a arrancar. Su
-    // memoria compartida, ligada a la carpeta, sigue impidiendo dos servidores a la vez.
-    tracing::info!(pid, "postmaster.pid nombra a un proceso ajeno; se borra");
-    fs::remove_file(&anotado).map_err(al("borrar", &anotado))
+    Ok(())
+}
+
+fn borrar(ruta: &Path) -> Result<(), ErrorPostgres> {
+    match fs::remove_file(ruta) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(al("borrar", ruta)(e)),
+        _ => Ok(()),
+    }
 }
 
 fn leer_pid(anotado: &Path) -> Result<Option<i32>, ErrorPostgres> {
