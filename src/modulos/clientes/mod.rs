@@ -14,5 +14,6 @@ pub use aplicacion::queries::{
 pub use aplicacion::reacciones::reacciones;
 pub use dominio::contrasena::Contrasena;
 pub use dominio::email::Email;
-pub use dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario, Identificacion};
+pub use dominio::identificacion::Identificacion;
+pub use dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario};
 pub use infraestructura::servicios::{EntregaPorConsola, ServiciosClientes};

@@ -11,3 +11,15 @@ pub use aplicacion::queries::{FiltroReservas, ListarReservas, ObtenerReserva, Re
 pub use dominio::eventos::ReservaCreada;
 pub use dominio::itinerario::{Aeropuerto, Itinerario, Itinerarios, Leg, Odo, Segmento};
 pub use dominio::reserva::{EstadoReserva, IdCliente, IdReserva};
+
+/// Un evento cualquiera, para probar a quienes reaccionan a él.
+#[cfg(test)]
+pub fn reserva_creada_de_prueba(id_cliente: Option<uuid::Uuid>, fecha: time::OffsetDateTime) -> ReservaCreada {
+    ReservaCreada(dominio::eventos::HechoReserva {
+        id_reserva: IdReserva::nueva(),
+        id_cliente: id_cliente.map(IdCliente),
+        estado: EstadoReserva::Pendiente,
+        fecha_creacion: fecha,
+        fecha_actualizacion: fecha,
+    })
+}

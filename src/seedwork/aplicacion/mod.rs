@@ -1,6 +1,8 @@
 //! Puertos de la aplicación: mensajes, mediador, reacciones y unidad de trabajo.
 
 pub mod contexto;
+#[cfg(test)]
+pub mod dobles;
 pub mod mediador;
 pub mod mensajes;
 pub mod paginas;

@@ -6,3 +6,6 @@ pub mod errores;
 pub mod puertos;
 pub mod queries;
 pub mod reacciones;
+
+#[cfg(test)]
+mod pruebas;

@@ -3,4 +3,5 @@
 pub mod contrasena;
 pub mod email;
 pub mod eventos;
+pub mod identificacion;
 pub mod usuario;

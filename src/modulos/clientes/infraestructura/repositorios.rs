@@ -8,9 +8,8 @@ use crate::modulos::clientes::aplicacion::puertos::{RepositorioUsuarios, Reserva
 use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::eventos::EventoUsuario;
-use crate::modulos::clientes::dominio::usuario::{
-    DatosUsuario, EstadoUsuario, IdUsuario, Identificacion, Usuario, UsuarioGuardado,
-};
+use crate::modulos::clientes::dominio::identificacion::Identificacion;
+use crate::modulos::clientes::dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario, Usuario, UsuarioGuardado};
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
 use crate::seedwork::dominio::objetos_valor::Texto;
 use crate::seedwork::dominio::reglas::ReglaRota;

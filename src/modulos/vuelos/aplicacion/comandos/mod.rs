@@ -9,3 +9,6 @@ pub use aprobar_reserva::AprobarReserva;
 pub use cancelar_reserva::CancelarReserva;
 pub use crear_reserva::CrearReserva;
 pub use pagar_reserva::PagarReserva;
+
+#[cfg(test)]
+mod pruebas;
