@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -21,20 +21,7 @@ use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
-
-/// Los servicios que los handlers piden a la unidad de trabajo, de todos los módulos.
-pub struct Servicios {
-    clientes: ServiciosClientes,
-}
-
-impl AsRef<ServiciosClientes> for Servicios {
-    fn as_ref(&self) -> &ServiciosClientes {
-        &self.clientes
-    }
-}
-
-/// La fábrica de unidades de trabajo de este programa.
-pub type FabricaApp = FabricaPg<Servicios>;
+use crate::servicios::Servicios;
 
 /// Por qué no se pudo arrancar.
 #[derive(Debug, Error)]
@@ -45,7 +32,7 @@ pub enum ErrorArranque {
     /// No se puede escuchar donde se pidió.
     #[error("no se puede escuchar en {0}")]
     Escucha(SocketAddr, #[source] std::io::Error),
-    /// El PostgreSQL embebido no arranca o no se mantiene en pie.
+    /// El PostgreSQL embebido no arranca o no para.
     #[error("el PostgreSQL embebido no funciona")]
     Postgres(#[from] ErrorPostgres),
     /// El esquema no se pudo poner al día.
@@ -73,7 +60,7 @@ pub struct Anuncio {
 /// Sirve hasta que se pida parar; entonces termina lo que aceptó y se apaga en orden.
 ///
 /// # Errors
-/// [`ErrorArranque`]. Si el PostgreSQL embebido deja de funcionar, también para.
+/// [`ErrorArranque`].
 pub async fn servir(
     config: Config,
     entrega: Box<dyn EntregaCodigos>,
@@ -82,30 +69,65 @@ pub async fn servir(
 ) -> Result<(), ErrorArranque> {
     let escucha = TcpListener::bind(config.escucha).await;
     let escucha = escucha.map_err(|error| ErrorArranque::Escucha(config.escucha, error))?;
-    let direccion = escucha.local_addr()?;
-    let (opciones, datos, embebido) = match &config.base {
-        Base::Externa(opciones) => (PgConnectOptions::clone(opciones), describir(opciones), None),
-        Base::Embebida(carpeta) => {
-            let embebido = PostgresEmbebido::arrancar(carpeta, Acceso::Zocalo).await?;
-            let datos = format!("{} (PostgreSQL {})", carpeta.display(), embebido.version());
-            (embebido.url().parse()?, datos, Some(embebido))
-        }
-    };
     if let Some(broker) = &config.broker {
         info!(servidor = broker.host_str(), "los eventos esperan en la bandeja de salida: aún no se publican");
     }
-    let app = componer(&config, &opciones, entrega).await?;
-    anunciar(Anuncio { direccion, datos });
-    atender(&config, escucha, app, embebido, parar).await
+    let embebido = match &config.base {
+        Base::Externa(_) => None,
+        Base::Embebida(carpeta) => {
+            let arranque = PostgresEmbebido::arrancar(carpeta, Acceso::Zocalo);
+            let Some(embebido) = parar.run_until_cancelled(arranque).await else { return Ok(()) };
+            Some(embebido?)
+        }
+    };
+    let resultado = atender(&config, escucha, embebido.as_ref(), entrega, anunciar, parar).await;
+    if let Some(embebido) = embebido {
+        embebido.detener().await?;
+    }
+    resultado
 }
 
-fn describir(opciones: &PgConnectOptions) -> String {
-    format!(
-        "PostgreSQL en {}:{}, base {}",
-        opciones.get_host(),
-        opciones.get_port(),
-        opciones.get_database().unwrap_or("por defecto")
-    )
+async fn atender(
+    config: &Config,
+    escucha: TcpListener,
+    embebido: Option<&PostgresEmbebido>,
+    entrega: Box<dyn EntregaCodigos>,
+    anunciar: impl FnOnce(Anuncio),
+    parar: CancellationToken,
+) -> Result<(), ErrorArranque> {
+    let (opciones, datos) = base_de_datos(&config.base, embebido)?;
+    let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
+    let app = app?;
+    let mediador = Arc::clone(&app.mediador);
+    anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
+    let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
+    esperar_ordenes(mediador.esperar_ordenes(), limite).await;
+    Ok(())
+}
+
+async fn esperar_ordenes(ordenes: impl Future<Output = ()>, limite: Instant) {
+    if timeout_at(limite, ordenes).await.is_err() {
+        warn!("quedaron órdenes sin terminar al cerrar; PostgreSQL las deshace");
+    }
+}
+
+/// Cómo conectar, y cómo contarlo.
+fn base_de_datos(
+    base: &Base,
+    embebido: Option<&PostgresEmbebido>,
+) -> Result<(PgConnectOptions, String), ErrorArranque> {
+    match (base, embebido) {
+        (Base::Embebida(carpeta), Some(embebido)) => {
+            let datos = format!("{} (PostgreSQL {})", carpeta.display(), embebido.version());
+            Ok((embebido.url().parse()?, datos))
+        }
+        (Base::Externa(opciones), _) => {
+            let base = opciones.get_database().unwrap_or("por defecto");
+            let datos = format!("PostgreSQL en {}:{}, base {base}", opciones.get_host(), opciones.get_port());
+            Ok((PgConnectOptions::clone(opciones), datos))
+        }
+        (Base::Embebida(_), None) => Err(Falla::interna("el PostgreSQL embebido no se arrancó").into()),
+    }
 }
 
 async fn componer(
@@ -114,33 +136,16 @@ async fn componer(
     entrega: Box<dyn EntregaCodigos>,
 ) -> Result<App, ErrorArranque> {
     migrar(opciones).await?;
-    let conexiones = Conexiones::nuevas(opciones.clone(), config.plazos_pg, config.conexiones, config.plazo_orden)?;
-    let codigos = clave(&conexiones, "codigos-validacion").await?;
+    let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
+    let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
+    let codigos = clave(&escritura, "codigos-validacion").await?;
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)? };
-    let fabrica = FabricaPg::nueva(conexiones.clone(), servicios);
+    let fabrica = FabricaPg::nueva(escritura, lectura.clone(), servicios);
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
-    Ok(App { mediador, conexiones })
+    Ok(App { mediador, lectura })
 }
 
 /// Las reacciones de todos los módulos.
 fn reacciones() -> Reacciones<UnidadTrabajoPg<Servicios>> {
     clientes::reacciones()
-}
-
-async fn atender(
-    config: &Config,
-    escucha: TcpListener,
-    app: App,
-    embebido: Option<PostgresEmbebido>,
-    parar: CancellationToken,
-) -> Result<(), ErrorArranque> {
-    let mediador = Arc::clone(&app.mediador);
-    api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await;
-    if timeout(config.plazo_cierre, mediador.esperar_ordenes()).await.is_err() {
-        warn!("quedaron órdenes sin terminar al cerrar; PostgreSQL las deshace");
-    }
-    if let Some(embebido) = embebido {
-        embebido.detener().await?;
-    }
-    Ok(())
 }

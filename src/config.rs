@@ -15,6 +15,9 @@ use crate::seedwork::infraestructura::conexiones::PlazosPg;
 /// Dónde se escucha si nadie dice otra cosa; el puerto es el del sistema original.
 pub const ESCUCHA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
+/// Cuántas conexiones puede usar el servicio en el PostgreSQL embebido, que admite 100.
+const CONEXIONES_EMBEBIDO: usize = 90;
+
 /// Una variable con un valor que no sirve. Detiene el arranque.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{variable}{}: se esperaba {esperado}", .valor.as_ref().map(|valor| format!(" = «{valor}»")).unwrap_or_default())]
@@ -27,8 +30,7 @@ pub struct ErrorConfig {
     pub esperado: String,
 }
 
-/// Dónde están los datos.
-#[derive(Debug)]
+/// Dónde están los datos. Sin `Debug`: la dirección puede llevar la contraseña.
 pub enum Base {
     /// Un PostgreSQL que otro administra.
     Externa(Box<PgConnectOptions>),
@@ -36,8 +38,7 @@ pub enum Base {
     Embebida(PathBuf),
 }
 
-/// Todo lo que se puede configurar.
-#[derive(Debug)]
+/// Todo lo que se puede configurar. Sin `Debug`: lleva secretos.
 pub struct Config {
     /// Dónde escucha el servidor HTTP.
     pub escucha: SocketAddr,
@@ -45,8 +46,10 @@ pub struct Config {
     pub base: Base,
     /// La dirección del bróker, si lo hay.
     pub broker: Option<Url>,
-    /// Conexiones a PostgreSQL, como mucho.
+    /// Conexiones a PostgreSQL para las órdenes, como mucho.
     pub conexiones: usize,
+    /// Conexiones a PostgreSQL para las consultas, como mucho.
+    pub conexiones_lectura: usize,
     /// Plazos que hace cumplir PostgreSQL.
     pub plazos_pg: PlazosPg,
     /// Cuánto puede tardar una orden, reintentos incluidos.
@@ -74,19 +77,39 @@ impl Config {
     /// [`ErrorConfig`] con la primera variable que no sirve.
     pub fn leer(entorno: Entorno<'_>, opciones: Opciones, carpeta: PathBuf) -> Result<Self, ErrorConfig> {
         let lector = Lector { entorno };
-        Ok(Self {
+        let config = Self {
             escucha: escucha(&lector, opciones.escucha)?,
             base: base(&lector, opciones.datos, carpeta)?,
             broker: broker(&lector)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
+            conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
             plazos_pg: PlazosPg {
                 bloqueo: lector.milisegundos("AEROALPES_LOCK_TIMEOUT_MS", 5_000)?,
                 sentencia: lector.milisegundos("AEROALPES_SENTENCIA_MS", 20_000)?,
                 transaccion_ociosa: lector.milisegundos("AEROALPES_TRANSACCION_OCIOSA_MS", 60_000)?,
             },
             plazo_orden: lector.milisegundos("AEROALPES_ORDEN_MS", 30_000)?,
-            plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 40_000)?,
-        })
+            plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 25_000)?,
+        };
+        lector.una_de("AEROALPES_POSTGRES_DESCARGA", &["si", "sí", "no"])?;
+        config.comprobar().map(|()| config)
+    }
+
+    /// Lo que cada valor no puede saber por sí solo.
+    fn comprobar(&self) -> Result<(), ErrorConfig> {
+        let bloqueo = self.plazos_pg.bloqueo;
+        if bloqueo >= self.plazos_pg.sentencia || bloqueo >= self.plazo_orden {
+            let esperado = "menos que AEROALPES_SENTENCIA_MS y que AEROALPES_ORDEN_MS".into();
+            let valor = Some(bloqueo.as_millis().to_string());
+            return Err(ErrorConfig { variable: "AEROALPES_LOCK_TIMEOUT_MS", valor, esperado });
+        }
+        let todas = self.conexiones + self.conexiones_lectura;
+        if matches!(self.base, Base::Embebida(_)) && todas > CONEXIONES_EMBEBIDO {
+            let esperado = format!("que con AEROALPES_CONEXIONES_LECTURA no pasen de {CONEXIONES_EMBEBIDO}");
+            let valor = Some(self.conexiones.to_string());
+            return Err(ErrorConfig { variable: "AEROALPES_CONEXIONES", valor, esperado });
+        }
+        Ok(())
     }
 }
 
@@ -108,6 +131,10 @@ fn escucha(lector: &Lector<'_>, opcion: Option<String>) -> Result<SocketAddr, Er
 
 fn base(lector: &Lector<'_>, opcion: Option<String>, carpeta: PathBuf) -> Result<Base, ErrorConfig> {
     if let Some(url) = lector.secreto("DATABASE_URL")? {
+        if let Some(datos) = opcion {
+            let esperado = "que DATABASE_URL no esté definida: sólo la base embebida tiene carpeta".into();
+            return Err(ErrorConfig { variable: "--datos", valor: Some(datos), esperado });
+        }
         let esperado = "una URL de PostgreSQL, por ejemplo postgres://usuario@servidor:5432/base";
         let es_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
         let opciones = PgConnectOptions::from_str(&url).ok().filter(|_| es_postgres);
@@ -172,6 +199,15 @@ impl Lector<'_> {
         self.texto(variable)?.map(|texto| interpretar(variable, &texto, esperado)).transpose()
     }
 
+    fn una_de(&self, variable: &'static str, admitidas: &[&str]) -> Result<(), ErrorConfig> {
+        match self.texto(variable)? {
+            Some(valor) if !admitidas.contains(&valor.as_str()) => {
+                Err(ErrorConfig { variable, valor: Some(valor), esperado: admitidas.join(" o ") })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn numero(
         &self,
         variable: &'static str,
@@ -204,7 +240,7 @@ mod pruebas {
 
     #[test]
     fn sin_nada_escucha_en_local_y_embebe_la_base() {
-        let config = leer(&[("DATABASE_URL", "")]).unwrap();
+        let config = leer(&[("DATABASE_URL", "")]).ok().unwrap();
         assert_eq!((config.escucha, config.broker), (ESCUCHA, None));
         assert!(matches!(config.base, Base::Embebida(carpeta) if carpeta == *"/datos"));
         assert_eq!(config.plazos_pg.bloqueo, Duration::from_secs(5));
@@ -212,7 +248,7 @@ mod pruebas {
 
     #[test]
     fn un_valor_que_no_sirve_dice_la_variable_el_valor_y_lo_esperado() {
-        let error = leer(&[("AEROALPES_ESCUCHA", "aquí")]).unwrap_err().to_string();
+        let error = leer(&[("AEROALPES_ESCUCHA", "aquí")]).err().unwrap().to_string();
         assert_eq!(error, "AEROALPES_ESCUCHA = «aquí»: se esperaba dirección:puerto, por ejemplo 127.0.0.1:5000");
         for (variable, valor) in [
             ("AEROALPES_CONEXIONES", "0"),
@@ -220,8 +256,11 @@ mod pruebas {
             ("AEROALPES_LOCK_TIMEOUT_MS", "-1"),
             ("PULSAR_ADDRESS", "servidor:6650"),
             ("BROKER_HOST", "dos palabras"),
+            ("AEROALPES_LOCK_TIMEOUT_MS", "20000"),
+            ("AEROALPES_CONEXIONES", "80"),
+            ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
         ] {
-            let error = leer(&[(variable, valor)]).unwrap_err();
+            let error = leer(&[(variable, valor)]).err().unwrap();
             assert_eq!((error.variable, error.valor.as_deref()), (variable, Some(valor)));
         }
     }
@@ -229,14 +268,14 @@ mod pruebas {
     #[test]
     fn un_secreto_no_se_muestra() {
         for (variable, valor) in [("DATABASE_URL", "mysql://yo:secreto@x/y"), ("PULSAR_URL", "http://yo:secreto@x")] {
-            let error = leer(&[(variable, valor)]).unwrap_err();
+            let error = leer(&[(variable, valor)]).err().unwrap();
             assert!(error.to_string().starts_with(variable) && !error.to_string().contains("secreto"), "{error}");
         }
     }
 
     #[test]
     fn el_broker_puede_venir_como_en_el_sistema_original() {
-        let broker = |variables: &[(&str, &str)]| leer(variables).unwrap().broker.map(String::from);
+        let broker = |variables: &[(&str, &str)]| leer(variables).ok().unwrap().broker.map(String::from);
         assert_eq!(broker(&[("BROKER_HOST", "b")]).as_deref(), Some("pulsar://b:6650"));
         assert_eq!(broker(&[("PULSAR_ADDRESS", "a"), ("BROKER_HOST", "b")]).as_deref(), Some("pulsar://a:6650"));
         let todas = [("PULSAR_URL", "pulsar://c:1"), ("PULSAR_ADDRESS", "a")];

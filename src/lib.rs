@@ -12,3 +12,4 @@ pub mod modulos;
 pub mod prueba_final;
 pub mod registros;
 pub mod seedwork;
+pub mod servicios;

@@ -6,6 +6,8 @@ mod ordenes;
 
 use std::process::ExitCode;
 
+use aeroalpes::seedwork::aplicacion::causas::cadena;
+
 fn main() -> ExitCode {
     let orden = match ordenes::interpretar(std::env::args_os()) {
         Ok(orden) => orden,
@@ -18,9 +20,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn cadena(error: &dyn std::error::Error) -> String {
-    let causas = std::iter::successors(Some(error), |e| e.source());
-    causas.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

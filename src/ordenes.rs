@@ -98,8 +98,7 @@ fn explicar(error: &clap::Error) -> ExitCode {
     let dato = |clase| error.get(clase).map(ToString::to_string).unwrap_or_default();
     let motivo = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print!("{error}");
-            return ExitCode::SUCCESS;
+            return ExitCode::from(u8::from(write!(stdout(), "{error}").is_err()));
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             eprint!("{error}");
@@ -139,8 +138,8 @@ async fn servir(opciones: Opciones) -> Resultado {
     let config = configurar(opciones)?;
     let _registros = registros::empezar()?;
     let parar = al_pedir_parar()?;
-    // Si nadie lee la salida, se pierden líneas antes que frenar al servicio.
-    let (consola, _guarda) = NonBlockingBuilder::default().lossy(true).finish(stdout());
+    // Un hilo aparte escribe en la consola: quien no la lea tarda mucho en frenar al servicio, y no se pierde un código.
+    let (consola, _guarda) = NonBlockingBuilder::default().lossy(false).finish(stdout());
     let mut anuncios = consola.clone();
     let anunciar = move |Anuncio { direccion, datos }: Anuncio| {
         let version = env!("CARGO_PKG_VERSION");
@@ -164,19 +163,25 @@ async fn migrar_esquema(opciones: Opciones) -> Resultado {
             embebido.detener().await?;
         }
     }
-    println!("El esquema está al día.");
+    writeln!(stdout(), "El esquema está al día.")?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn postgres(datos: Option<PathBuf>, puerto: u16) -> Resultado {
     let _registros = registros::empezar()?;
     let parar = al_pedir_parar()?;
-    let carpeta = datos.unwrap_or_else(carpeta_por_defecto);
-    let embebido = PostgresEmbebido::arrancar(&carpeta, Acceso::Tcp { puerto }).await?;
-    println!("export DATABASE_URL='{}'", embebido.url());
+    let carpeta = datos.or_else(carpeta_del_entorno).unwrap_or_else(carpeta_por_defecto);
+    let arranque = PostgresEmbebido::arrancar(&carpeta, Acceso::Tcp { puerto });
+    let Some(embebido) = parar.run_until_cancelled(arranque).await else { return Ok(ExitCode::SUCCESS) };
+    let embebido = embebido?;
+    writeln!(stdout(), "export DATABASE_URL='{}'", embebido.url())?;
     parar.cancelled().await;
     embebido.detener().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn carpeta_del_entorno() -> Option<PathBuf> {
+    std::env::var_os("AEROALPES_DATOS").filter(|carpeta| !carpeta.is_empty()).map(PathBuf::from)
 }
 
 fn salud() -> Resultado {
@@ -185,7 +190,7 @@ fn salud() -> Resultado {
         direccion.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
     let listo = prueba_final::esta_listo(&format!("http://{direccion}"))?;
-    println!("{}", if listo { "listo" } else { "no disponible" });
+    writeln!(stdout(), "{}", if listo { "listo" } else { "no disponible" })?;
     Ok(if listo { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

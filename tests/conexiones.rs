@@ -6,11 +6,6 @@ use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::conexiones::{Arriendo, Conexiones};
 use comun::BaseDePrueba;
 
-const NUESTRAS: &str =
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'aeroalpes'";
-const CORTAR: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                      WHERE datname = current_database() AND application_name = 'aeroalpes'";
-
 async fn pid(arriendo: &mut Arriendo) -> Result<i32, Falla> {
     let leido = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(arriendo.conexion()?).await;
     arriendo.acabar(leido)
@@ -38,7 +33,7 @@ async fn lo_soltado_sin_devolver_se_cierra() {
     let primero = pid(&mut arriendo).await.unwrap();
     drop(arriendo);
     assert_ne!(usar(&conexiones).await.unwrap(), primero);
-    comun::hasta("que se cierre la soltada", async || base.contar(NUESTRAS).await == 1).await;
+    comun::hasta("que se cierre la soltada", async || base.nuestras().await == 1).await;
 }
 
 #[tokio::test]
@@ -62,8 +57,7 @@ async fn tras_un_corte_la_primera_falla_y_las_demas_se_reponen() {
         arriendos.push(arriendo);
     }
     arriendos.into_iter().for_each(Arriendo::devolver);
-    base.ordenar(CORTAR).await;
-    comun::hasta("que se corten", async || base.contar(NUESTRAS).await == 0).await;
+    base.cortar_las_nuestras().await;
     let falla = usar(&conexiones).await.unwrap_err();
     assert!(matches!(falla, Falla::Desconectada(_)), "{falla:?}");
     for _ in 0..4 {

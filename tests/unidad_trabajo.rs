@@ -171,7 +171,28 @@ async fn tras_un_error_se_puede_volver_al_punto_y_seguir() {
 async fn confirmar_sin_nada_anotado_no_ocupa_una_conexion() {
     let (base, fabrica, _) = preparar().await;
     abrir(&fabrica).confirmar().await.unwrap();
-    let sql =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'aeroalpes'";
-    assert_eq!(base.contar(sql).await, 0);
+    assert_eq!(base.nuestras().await, 0);
+}
+
+#[tokio::test]
+async fn lo_que_fallo_a_medias_no_se_confirma_aunque_alguien_calle_el_error() {
+    let (base, fabrica, id) = preparar().await;
+    let mut udt = abrir(&fabrica);
+    udt.anotar(cosas::cambio(id, 9, 77)).await.unwrap();
+    udt.anotar_evento(CosaCambiada { id }).unwrap();
+    assert!(cosas::leer(&mut udt, id, Bloquea::No).await.is_err());
+    assert!(matches!(udt.confirmar().await, Err(Falla::Interna(_))));
+    assert_eq!(base.contar("SELECT count(*) FROM bandeja_salida").await, 0);
+}
+
+#[tokio::test]
+async fn una_conexion_que_murio_ociosa_no_estorba_a_quien_empieza() {
+    let (base, fabrica, id) = preparar().await;
+    let mut primera = abrir(&fabrica);
+    cosas::leer(&mut primera, id, Bloquea::No).await.unwrap();
+    primera.confirmar().await.unwrap();
+    base.cortar_las_nuestras().await;
+    let mut segunda = abrir(&fabrica);
+    assert_eq!(cosas::leer(&mut segunda, id, Bloquea::Si).await.unwrap(), (0, 1));
+    segunda.confirmar().await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -54,11 +55,13 @@ async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
     let datos = Solicitud::de(solicitud.headers());
     solicitud.extensions_mut().insert(datos.clone());
     let mut respuesta = seguir.run(solicitud).await;
-    if let Some(problema) = respuesta.extensions_mut().remove::<Problema>() {
+    let sin_explicar = respuesta.status() == StatusCode::NOT_FOUND && !respuesta.headers().contains_key(CONTENT_TYPE);
+    let problema = respuesta.extensions_mut().remove::<Problema>();
+    if let Some(problema) = problema.or_else(|| sin_explicar.then(ruta_no_existe)) {
         let cabeceras = std::mem::take(respuesta.headers_mut());
         respuesta = problema.de_solicitud(&datos.id).responder();
         for (nombre, valor) in &cabeceras {
-            if !respuesta.headers().contains_key(nombre) && nombre != axum::http::header::CONTENT_LENGTH {
+            if !respuesta.headers().contains_key(nombre) && nombre != CONTENT_LENGTH {
                 respuesta.headers_mut().insert(nombre, valor.clone());
             }
         }
@@ -67,6 +70,11 @@ async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
         respuesta.headers_mut().insert(ID_SOLICITUD, id);
     }
     respuesta
+}
+
+/// El problema de una ruta que nadie atiende.
+pub fn ruta_no_existe() -> Problema {
+    Problema::nuevo(StatusCode::NOT_FOUND, "ruta-no-existe", "No existe", "No existe esa ruta")
 }
 
 impl Solicitud {

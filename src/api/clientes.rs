@@ -44,7 +44,7 @@ async fn registrar(
     ContextoHttp(contexto): ContextoHttp,
     Cuerpo(cuerpo): Cuerpo<CuerpoUsuario>,
 ) -> Result<impl IntoResponse, Problema> {
-    let (datos, contrasena) = cuerpo.comprobar()?;
+    let (datos, contrasena) = cuerpo.comprobar(contexto.momento.date())?;
     let comando = RegistrarUsuario { id: IdUsuario::nueva(), datos, contrasena };
     let usuario = app.mediador.ejecutar(contexto, comando).await?;
     let direccion = format!("/clientes/usuario/{}", usuario.id);

@@ -1,7 +1,7 @@
 //! Los cuerpos de los usuarios: lo que se recibe y lo que se responde.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::Date;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -14,7 +14,6 @@ use crate::seedwork::dominio::reglas::ReglaRota;
 
 /// Un usuario por registrar.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoUsuario {
     #[schema(example = "Ana María", max_length = 255)]
     nombres: String,
@@ -52,14 +51,13 @@ impl CuerpoUsuario {
     ///
     /// # Errors
     /// La primera regla rota, con el puntero del dato.
-    pub fn comprobar(self) -> Result<(DatosUsuario, Contrasena), ReglaRota> {
+    pub fn comprobar(self, hoy: Date) -> Result<(DatosUsuario, Contrasena), ReglaRota> {
         let nombres = Texto::obligatorio(self.nombres).map_err(|rota| rota.en("nombres"))?;
         let apellidos = Texto::obligatorio(self.apellidos).map_err(|rota| rota.en("apellidos"))?;
         let email = Email::nuevo(self.email).map_err(|rota| rota.en("email"))?;
         let contrasena = Contrasena::nueva(self.password.0).map_err(|rota| rota.en("password"))?;
         let persona = (self.cedula, self.fecha_nacimiento.map(|dia| dia.0));
         let empresa = (self.rut, self.fecha_constitucion.map(|dia| dia.0));
-        let hoy = OffsetDateTime::now_utc().date();
         let identificacion = Identificacion::nueva(self.es_empresarial, persona, empresa, hoy)?;
         Ok((DatosUsuario { nombres, apellidos, email, identificacion }, contrasena))
     }
@@ -67,15 +65,13 @@ impl CuerpoUsuario {
 
 /// El código de validación que recibió el usuario.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoValidacion {
-    #[schema(example = "01234567")]
+    #[schema(example = "K7WQ2MXR4D")]
     pub codigo: String,
 }
 
 /// Las credenciales de un usuario.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoSesion {
     #[schema(example = "ana@ejemplo.co")]
     email: String,

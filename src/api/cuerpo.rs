@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use tokio::time::{Instant, timeout_at};
 
+use super::objeto::Objeto;
 use super::problema::Problema;
 
 /// El cuerpo más grande que se acepta, en bytes.
@@ -133,12 +134,12 @@ fn interpretar<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problema> {
         return Err(Problema::cuerpo_invalido("cuerpo-demasiado-profundo", detalle));
     }
     let mut lector = serde_json::Deserializer::from_slice(bytes);
-    let valor = serde_path_to_error::deserialize(&mut lector).map_err(|error| {
+    let valor = serde_path_to_error::deserialize::<_, Objeto<T>>(&mut lector).map_err(|error| {
         let (camino, causa) = (error.path().clone(), error.into_inner());
         if causa.is_data() { dato_invalido(&camino, &causa.to_string()) } else { mal_formado(&causa) }
     })?;
     lector.end().map_err(|causa| mal_formado(&causa))?;
-    Ok(valor)
+    Ok(valor.0)
 }
 
 fn mal_formado(causa: &serde_json::Error) -> Problema {
@@ -167,7 +168,7 @@ fn niveles(bytes: &[u8]) -> usize {
 
 /// Explica en español un error de serde y lo señala con un JSON Pointer.
 fn dato_invalido(camino: &Path, mensaje: &str) -> Problema {
-    let mensaje = mensaje.split_once(" at line ").map_or(mensaje, |(texto, _)| texto);
+    let mensaje = mensaje.rsplit_once(" at line ").map_or(mensaje, |(texto, _)| texto);
     let entre_comillas = mensaje.split('`').nth(1).unwrap_or_default();
     let puntero = puntero(camino);
     if mensaje.starts_with("missing field") {
@@ -217,7 +218,6 @@ mod pruebas {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    #[serde(expecting = "un objeto")]
     struct Caja {
         #[serde(rename = "a/b~")]
         _nombre: String,
@@ -235,6 +235,13 @@ mod pruebas {
     fn cada_error_nombra_el_dato_en_espanol() {
         let caso = |json, puntero: &str, detalle: &str| assert_eq!(problema(json), (puntero.into(), detalle.into()));
         caso("null", "", "El cuerpo no es válido: se esperaba un objeto");
+        caso("[]", "", "El cuerpo no es válido: se esperaba un objeto");
+        caso(r#"["x",[]]"#, "", "El cuerpo no es válido: se esperaba un objeto");
+        caso(
+            r#"{"a/b~":{"x at line 1":"expected y"}}"#,
+            "/a~1b~0",
+            "El dato /a~1b~0 no es válido: se esperaba un texto",
+        );
         caso("{}", "/a~1b~0", "Falta el dato /a~1b~0");
         caso(r#"{"a/b~":1}"#, "/a~1b~0", "El dato /a~1b~0 no es válido: se esperaba un texto");
         caso(r#"{"a/b~":"","lista":{}}"#, "/lista", "El dato /lista no es válido: se esperaba una lista");

@@ -1,8 +1,9 @@
 //! La especificación OpenAPI 3.1, generada del código, y la página para probarla.
 
-use std::sync::Arc;
-
-use axum::{Extension, Json, Router};
+use axum::body::Bytes;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::{Extension, Router};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, OpenApi as Documento, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
@@ -33,17 +34,21 @@ pub fn rutas() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(especificacion))
 }
 
-/// El documento terminado, listo para compartirlo con su ruta.
-pub fn publicar(mut documento: Documento) -> Arc<Documento> {
+/// El documento terminado y ya escrito, para compartirlo con su ruta.
+#[derive(Clone)]
+pub struct Publicado(Bytes);
+
+/// Termina el documento.
+pub fn publicar(mut documento: Documento) -> Publicado {
     ProblemasComunes.modify(&mut documento);
-    Arc::new(documento)
+    Publicado(serde_json::to_vec(&documento).unwrap_or_default().into())
 }
 
 /// Devuelve la especificación OpenAPI 3.1 de este servicio.
 #[utoipa::path(get, path = "/spec", tag = "especificación",
     responses((status = 200, description = "El documento", body = serde_json::Value)))]
-async fn especificacion(Extension(documento): Extension<Arc<Documento>>) -> Json<Arc<Documento>> {
-    Json(documento)
+async fn especificacion(Extension(Publicado(documento)): Extension<Publicado>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], documento)
 }
 
 /// La página `/docs`, que viaja dentro del programa y no pide nada a nadie más.
@@ -67,6 +72,7 @@ impl Modify for ProblemasComunes {
 
 fn completar(operacion: &mut Operation, con_id: bool) {
     let con_cuerpo = operacion.request_body.is_some();
+    let del_negocio = operacion.tags.iter().flatten().any(|etiqueta| etiqueta == "vuelos" || etiqueta == "clientes");
     let con_parametros = operacion.parameters.as_ref().is_some_and(|parametros| !parametros.is_empty());
     let comunes = [
         ("400", con_cuerpo || con_parametros, "Los datos no se pueden leer o rompen una regla"),
@@ -74,8 +80,8 @@ fn completar(operacion: &mut Operation, con_id: bool) {
         ("408", con_cuerpo, "El cuerpo tardó demasiado en llegar"),
         ("413", con_cuerpo, "El cuerpo es demasiado grande"),
         ("415", con_cuerpo, "El cuerpo no es JSON"),
-        ("500", true, "Error interno"),
-        ("503", true, "El servicio no está disponible; `Retry-After` dice cuándo repetir"),
+        ("500", del_negocio, "Error interno"),
+        ("503", del_negocio, "El servicio no está disponible; `Retry-After` dice cuándo repetir"),
     ];
     for (estado, puede_darlo, descripcion) in comunes {
         if puede_darlo {

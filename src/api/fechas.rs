@@ -19,8 +19,8 @@ pub struct Fecha(pub OffsetDateTime);
 impl Fecha {
     fn de_texto(texto: &str) -> Option<Self> {
         let fecha = OffsetDateTime::parse(texto, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
-        // Se guarda en microsegundos: lo que sobra no se podría devolver.
-        fecha.replace_nanosecond(fecha.microsecond() * 1_000).ok().map(Self)
+        // Sale sin fracción: lo que se guarda es lo que se devolverá.
+        fecha.replace_nanosecond(0).ok().map(Self)
     }
 }
 
@@ -44,7 +44,8 @@ pub struct Dia(pub Date);
 impl Dia {
     fn de_texto(texto: &str) -> Option<Self> {
         let dia = Date::parse(texto, &DIA).ok();
-        dia.or_else(|| OffsetDateTime::parse(texto, &Rfc3339).ok().map(OffsetDateTime::date)).map(Self)
+        let dia = dia.or_else(|| OffsetDateTime::parse(texto, &Rfc3339).ok().map(OffsetDateTime::date));
+        dia.filter(|dia| (1..=9999).contains(&dia.year())).map(Self)
     }
 }
 
@@ -113,6 +114,8 @@ mod pruebas {
             let dia: Dia = serde_json::from_value(texto.into()).unwrap();
             assert_eq!(dia.0, time::macros::date!(1990 - 05 - 17));
         }
-        assert!(serde_json::from_value::<Dia>("1990-02-30".into()).is_err());
+        for malo in ["1990-02-30", "-0001-01-01", "-9999-01-01", "0000-05-17", "+10000-01-01", "0000-05-17T10:00:00Z"] {
+            assert!(serde_json::from_value::<Dia>(malo.into()).is_err(), "{malo}");
+        }
     }
 }

@@ -6,6 +6,7 @@ mod clientes_cuerpos;
 mod cuerpo;
 pub mod especificacion;
 mod fechas;
+mod objeto;
 mod opcional;
 mod paginas;
 mod problema;
@@ -22,17 +23,16 @@ use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::problema::Problema;
-use crate::arranque::FabricaApp;
-use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
+use crate::servicios::MediadorApp;
 
 /// Lo que comparten todas las rutas.
 #[derive(Clone)]
 pub struct App {
     /// Por donde se despacha todo.
-    pub mediador: Arc<Mediador<FabricaApp>>,
+    pub mediador: Arc<MediadorApp>,
     /// Para saber si la base de datos responde.
-    pub conexiones: Conexiones,
+    pub lectura: Conexiones,
 }
 
 /// Todas las rutas, con su especificación y sus capas.
@@ -45,7 +45,7 @@ pub fn rutas(app: App) -> Router {
     let (rutas, openapi) = documentadas.split_for_parts();
     let rutas = rutas
         .merge(especificacion::pagina())
-        .fallback(async || Problema::nuevo(StatusCode::NOT_FOUND, "ruta-no-existe", "No existe", "No existe esa ruta"))
+        .fallback(async || capas::ruta_no_existe())
         .method_not_allowed_fallback(async || {
             let detalle = "Esa ruta no admite ese método; la cabecera Allow dice cuáles";
             Problema::nuevo(StatusCode::METHOD_NOT_ALLOWED, "metodo-no-admitido", "Método no admitido", detalle)

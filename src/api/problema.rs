@@ -99,6 +99,10 @@ impl Problema {
         let mut respuesta = (self.estado(), Json(&self)).into_response();
         let tipo = HeaderValue::from_static("application/problem+json");
         respuesta.headers_mut().insert(header::CONTENT_TYPE, tipo);
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            // RFC 9110, sección 15.5.2: un 401 dice siempre cómo autenticarse.
+            respuesta.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.repetible {
             respuesta.headers_mut().insert(header::RETRY_AFTER, REPETIR_EN);
         }

@@ -6,14 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use sqlx::Connection;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Cuánto se espera a la base de datos antes de decir que no responde.
 const PLAZO: Duration = Duration::from_secs(2);
@@ -58,17 +56,8 @@ async fn vivo() -> Json<Vivo> {
     responses((status = 200, description = "Puede atender", body = Listo),
         (status = 503, description = "No puede atender", body = Listo)))]
 async fn listo(State(app): State<App>) -> (StatusCode, Json<Listo>) {
-    if timeout(PLAZO, responde(&app.conexiones)).await.unwrap_or(false) {
+    if timeout(PLAZO, app.lectura.responde()).await.unwrap_or(false) {
         return (StatusCode::OK, Json(Listo { estado: "listo", faltan: vec![] }));
     }
     (StatusCode::SERVICE_UNAVAILABLE, Json(Listo { estado: "no_disponible", faltan: vec!["postgresql"] }))
-}
-
-async fn responde(conexiones: &Conexiones) -> bool {
-    let Ok(mut arriendo) = conexiones.arrendar().await else { return false };
-    let Ok(conexion) = arriendo.conexion() else { return false };
-    let resultado = conexion.ping().await;
-    let responde = arriendo.acabar(resultado).is_ok();
-    arriendo.devolver();
-    responde
 }

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::fechas::Fecha;
+use super::objeto::Objeto;
 use super::opcional;
 use crate::modulos::vuelos::{
     Aeropuerto, IdCliente, Itinerario, Itinerarios, Leg, Odo, ReservaDetalle, ReservaResumen, Segmento,
@@ -13,50 +14,50 @@ use crate::seedwork::dominio::reglas::{ReglaRota, construir_lista};
 
 /// Una reserva por crear. Lo que no esté aquí (`id`, fechas, otros miembros) se ignora.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoReserva {
     /// Para quién es: un usuario registrado y activo.
     #[serde(default, deserialize_with = "opcional::id")]
     id_cliente: Option<Uuid>,
     /// Los itinerarios, en el orden en que se quieren; al menos uno.
     #[serde(default)]
-    itinerarios: Vec<CuerpoItinerario>,
+    #[schema(value_type = Vec<CuerpoItinerario>)]
+    itinerarios: Vec<Objeto<CuerpoItinerario>>,
 }
 
 /// Un viaje completo.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoItinerario {
-    odos: Vec<CuerpoOdo>,
+    #[schema(value_type = Vec<CuerpoOdo>)]
+    odos: Vec<Objeto<CuerpoOdo>>,
 }
 
 /// Un trayecto de origen a destino.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoOdo {
-    segmentos: Vec<CuerpoSegmento>,
+    #[schema(value_type = Vec<CuerpoSegmento>)]
+    segmentos: Vec<Objeto<CuerpoSegmento>>,
 }
 
 /// Vuelos seguidos, cada uno desde donde llegó el anterior.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoSegmento {
-    legs: Vec<CuerpoLeg>,
+    #[schema(value_type = Vec<CuerpoLeg>)]
+    legs: Vec<Objeto<CuerpoLeg>>,
 }
 
 /// Un vuelo.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoLeg {
     fecha_salida: Fecha,
     fecha_llegada: Fecha,
-    origen: CuerpoAeropuerto,
-    destino: CuerpoAeropuerto,
+    #[schema(value_type = CuerpoAeropuerto)]
+    origen: Objeto<CuerpoAeropuerto>,
+    #[schema(value_type = CuerpoAeropuerto)]
+    destino: Objeto<CuerpoAeropuerto>,
 }
 
 /// Un aeropuerto.
 #[derive(Deserialize, ToSchema)]
-#[serde(expecting = "un objeto")]
 pub struct CuerpoAeropuerto {
     /// Código IATA (3 letras) u OACI (4 letras).
     #[schema(example = "BOG", min_length = 3, max_length = 4)]
@@ -82,25 +83,25 @@ impl CuerpoReserva {
     }
 }
 
-fn itinerario(cuerpo: CuerpoItinerario) -> Result<Itinerario, ReglaRota> {
+fn itinerario(Objeto(cuerpo): Objeto<CuerpoItinerario>) -> Result<Itinerario, ReglaRota> {
     Itinerario::nuevo(construir_lista("odos", cuerpo.odos, odo)?)
 }
 
-fn odo(cuerpo: CuerpoOdo) -> Result<Odo, ReglaRota> {
+fn odo(Objeto(cuerpo): Objeto<CuerpoOdo>) -> Result<Odo, ReglaRota> {
     Odo::nuevo(construir_lista("segmentos", cuerpo.segmentos, segmento)?)
 }
 
-fn segmento(cuerpo: CuerpoSegmento) -> Result<Segmento, ReglaRota> {
+fn segmento(Objeto(cuerpo): Objeto<CuerpoSegmento>) -> Result<Segmento, ReglaRota> {
     Segmento::nuevo(construir_lista("legs", cuerpo.legs, leg)?)
 }
 
-fn leg(cuerpo: CuerpoLeg) -> Result<Leg, ReglaRota> {
+fn leg(Objeto(cuerpo): Objeto<CuerpoLeg>) -> Result<Leg, ReglaRota> {
     let origen = aeropuerto(cuerpo.origen).map_err(|rota| rota.en("origen"))?;
     let destino = aeropuerto(cuerpo.destino).map_err(|rota| rota.en("destino"))?;
     Leg::nuevo(cuerpo.fecha_salida.0, cuerpo.fecha_llegada.0, origen, destino)
 }
 
-fn aeropuerto(cuerpo: CuerpoAeropuerto) -> Result<Aeropuerto, ReglaRota> {
+fn aeropuerto(Objeto(cuerpo): Objeto<CuerpoAeropuerto>) -> Result<Aeropuerto, ReglaRota> {
     Aeropuerto::nuevo(&cuerpo.codigo, cuerpo.nombre.unwrap_or_default())
 }
 

@@ -4,7 +4,8 @@ use aeroalpes::seedwork::dominio::eventos::EventoDominio;
 use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use aeroalpes::seedwork::infraestructura::despacho::{Publicable, Sobre};
-use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::{Escritura, FabricaPg, UnidadTrabajoPg};
+use aeroalpes::seedwork::infraestructura::sentencias::Escritura;
+use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
 use sqlx::AssertSqlSafe;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ pub type Fabrica = FabricaPg<()>;
 
 /// Una fábrica con su propio fondo de conexiones.
 pub fn fabrica(base: &BaseDePrueba, conexiones: usize) -> Fabrica {
-    FabricaPg::nueva(base.conexiones(conexiones), ())
+    FabricaPg::nueva(base.conexiones(conexiones), base.conexiones(2), ())
 }
 
 /// Crea la tabla, si falta, y una cosa con valor 0 y versión 1.

@@ -17,6 +17,8 @@ use uuid::Uuid;
 /// Lo más que se espera a que algo ocurra.
 pub const PLAZO: Duration = Duration::from_secs(30);
 
+const NUESTRAS: &str = "datname = current_database() AND application_name = 'aeroalpes'";
+
 /// Una base de datos recién creada, que se borra al soltarla.
 pub struct BaseDePrueba {
     nombre: String,
@@ -67,6 +69,17 @@ impl BaseDePrueba {
     pub async fn contar(&self, sql: &str) -> i64 {
         let mut conexion = self.conectar().await;
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut conexion).await.unwrap()
+    }
+
+    /// Corta las conexiones del servicio y espera a que no quede ninguna.
+    pub async fn cortar_las_nuestras(&self) {
+        self.ordenar(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {NUESTRAS}")).await;
+        hasta("que se corten", async || self.nuestras().await == 0).await;
+    }
+
+    /// Cuántas conexiones tiene abiertas el servicio.
+    pub async fn nuestras(&self) -> i64 {
+        self.contar(&format!("SELECT count(*) FROM pg_stat_activity WHERE {NUESTRAS}")).await
     }
 
     /// Espera a que haya tantas sesiones de esta base detenidas por un bloqueo.

@@ -4,13 +4,11 @@ mod aplicacion;
 mod dominio;
 mod infraestructura;
 
-pub use aplicacion::comandos::{DesactivarUsuario, RegistrarUsuario, ValidarUsuario};
+pub use aplicacion::comandos::*;
 pub use aplicacion::dto::UsuarioVista;
 pub use aplicacion::errores::ErrorClientes;
 pub use aplicacion::puertos::{CifradoContrasenas, CodigosValidacion, EntregaCodigos};
-pub use aplicacion::queries::{
-    AutenticarUsuario, ClaveUsuario, ListarUsuarios, ObtenerUsuario, ReservaDeUsuario, ReservasDeUsuario,
-};
+pub use aplicacion::queries::*;
 pub use aplicacion::reacciones::reacciones;
 pub use dominio::contrasena::Contrasena;
 pub use dominio::email::Email;

@@ -4,10 +4,10 @@ mod aplicacion;
 mod dominio;
 mod infraestructura;
 
-pub use aplicacion::comandos::{AprobarReserva, CancelarReserva, CrearReserva, PagarReserva};
+pub use aplicacion::comandos::*;
 pub use aplicacion::dto::{ReservaDetalle, ReservaResumen};
 pub use aplicacion::errores::ErrorVuelos;
-pub use aplicacion::queries::{FiltroReservas, ListarReservas, ObtenerReserva, ResumirReservas};
+pub use aplicacion::queries::*;
 pub use dominio::eventos::ReservaCreada;
 pub use dominio::itinerario::{Aeropuerto, Itinerario, Itinerarios, Leg, Odo, Segmento};
 pub use dominio::reserva::{EstadoReserva, IdCliente, IdReserva};

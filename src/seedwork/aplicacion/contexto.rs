@@ -1,20 +1,11 @@
-//! Quién pidió algo, cuándo y a raíz de qué: viaja desde la petición hasta la bandeja de salida.
+//! Cuándo y a raíz de qué se pidió algo: viaja desde la petición hasta la bandeja de salida.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Quien pide una orden.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Actor {
-    /// Nadie identificado: el modo abierto, el de los clientes del sistema original.
-    Anonimo,
-}
-
 /// El contexto de una orden. Los handlers lo leen de la unidad de trabajo.
 #[derive(Debug, Clone)]
 pub struct Contexto {
-    /// Quien lo pide.
-    pub actor: Actor,
     /// Identifica todo lo que nace de una misma petición.
     pub correlacion: String,
     /// El mensaje que provocó la orden, si la provocó un mensaje.
@@ -29,7 +20,15 @@ impl Contexto {
     /// El contexto de una petición que empieza ahora.
     #[must_use]
     pub fn nuevo(correlacion: String, traceparent: String) -> Self {
-        Self { actor: Actor::Anonimo, correlacion, causa: None, traceparent, momento: ahora() }
+        Self { correlacion, causa: None, traceparent, momento: ahora() }
+    }
+}
+
+impl Contexto {
+    /// El mismo contexto, en el momento en que se empieza a cumplir la orden.
+    #[must_use]
+    pub fn ahora(self) -> Self {
+        Self { momento: ahora(), ..self }
     }
 }
 

@@ -53,6 +53,10 @@ impl<A: AgregacionRaiz> UnidadTrabajo for UdtDoble<A> {
         Ok(())
     }
 
+    async fn preparar(&mut self) -> Result<(), Falla> {
+        Ok(())
+    }
+
     async fn confirmar(self) -> Result<(), Falla> {
         Ok(())
     }

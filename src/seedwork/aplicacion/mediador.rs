@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, error, info_span, warn};
 
+use super::causas::cadena;
 use super::contexto::Contexto;
 use super::mensajes::{ErrorModulo, Handler, HandlerQuery};
 use super::reacciones::{Negativa, Reacciones};
@@ -22,7 +23,7 @@ const ESPERA_INICIAL: Duration = Duration::from_millis(5);
 /// Despacha comandos y consultas.
 ///
 /// Cada comando corre en una tarea propia, con su unidad de trabajo y su plazo: que el cliente se
-/// desconecte no corta una transacción por la mitad.
+/// desconecte no corta una transacción por la mitad. Las consultas también: así no gastan su conexión.
 pub struct Mediador<F: Fabrica> {
     nucleo: Arc<Nucleo<F>>,
     tareas: TaskTracker,
@@ -47,7 +48,7 @@ impl<F: Fabrica> Mediador<F> {
     pub async fn ejecutar<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
         let span = info_span!("comando", nombre = C::NOMBRE, correlacion = %contexto.correlacion);
         let nucleo = Arc::clone(&self.nucleo);
-        let tarea = async move { nucleo.con_reintentos(contexto, comando).await };
+        let tarea = async move { nucleo.con_reintentos(contexto.ahora(), comando).await };
         en_tarea_propia(&self.tareas, span, tarea).await
     }
 
@@ -59,11 +60,11 @@ impl<F: Fabrica> Mediador<F> {
         let nucleo = Arc::clone(&self.nucleo);
         let limite = Instant::now() + nucleo.plazo;
         let span = info_span!("consulta", nombre = Q::NOMBRE);
-        let respuesta = async {
+        let respuesta = async move {
             let mut lector = nucleo.fabrica.lector();
             timeout_at(limite, consulta.responder(&mut lector)).await.map_err(|_| Falla::PlazoVencido)?
         };
-        respuesta.instrument(span.clone()).await.inspect_err(|error| span.in_scope(|| registrar(error)))
+        en_tarea_propia(&self.tareas, span, respuesta).await
     }
 
     /// Espera a que terminen las órdenes en curso. Quien llama ya no debe enviar más.
@@ -78,40 +79,43 @@ async fn en_tarea_propia<T: Send + 'static, E: ErrorModulo>(
     span: Span,
     tarea: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, E> {
-    let resultado = tareas.spawn(tarea.instrument(span.clone())).await;
-    resultado
-        .unwrap_or_else(|detenida| Err(Falla::interna(detenida).into()))
-        .inspect_err(|error| span.in_scope(|| registrar(error)))
+    // Se registra dentro de la tarea: también cuando quien la pidió ya se fue.
+    let tarea = async { tarea.await.inspect_err(registrar) };
+    let detenida = |causa| {
+        let error = E::from(Falla::interna(causa));
+        registrar(&error);
+        Err(error)
+    };
+    tareas.spawn(tarea.instrument(span)).await.unwrap_or_else(detenida)
 }
 
 /// Una causa interna se registra aquí y no sale de aquí: hacia fuera sólo va el rechazo.
 fn registrar(error: &impl ErrorModulo) {
     match error.falla() {
         Some(Falla::Interna(causa)) => error!(causa = %cadena(causa.as_ref()), "error interno"),
-        Some(Falla::Desconectada(causa)) => warn!(causa = %cadena(causa.as_ref()), "sin contacto con la base de datos"),
+        Some(Falla::Desconectada(causa) | Falla::Inaccesible(causa)) => {
+            warn!(causa = %cadena(causa.as_ref()), "sin contacto con la base de datos");
+        }
         Some(falla) => warn!(%falla, "la operación no se pudo completar"),
         None => {}
     }
 }
 
-fn cadena(error: &dyn std::error::Error) -> String {
-    let causas = std::iter::successors(Some(error), |e| e.source());
-    causas.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 impl<F: Fabrica> Nucleo<F> {
     async fn con_reintentos<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
         let limite = Instant::now() + self.plazo;
-        for intento in 0..REINTENTOS {
-            match self.una_transaccion(contexto.clone(), comando.clone(), limite).await {
-                Err(error) if error.falla().is_some_and(Falla::es_reintentable) => {
-                    warn!(intento, "la orden chocó con otra; se repite");
-                    tokio::time::sleep_until((Instant::now() + espera(intento)).min(limite)).await;
-                }
-                resultado => return resultado,
+        let mut intento = 0;
+        loop {
+            let resultado = self.una_transaccion(contexto.clone(), comando.clone(), limite).await;
+            let choco = resultado.as_ref().is_err_and(|error| error.falla().is_some_and(Falla::es_reintentable));
+            let volver = Instant::now() + espera(intento);
+            if !choco || intento == REINTENTOS || volver >= limite {
+                return resultado;
             }
+            warn!(intento, "la orden chocó con otra; se repite");
+            sleep_until(volver).await;
+            intento += 1;
         }
-        self.una_transaccion(contexto, comando, limite).await
     }
 
     async fn una_transaccion<C: Handler<F::Udt>>(
@@ -141,6 +145,7 @@ impl<F: Fabrica> Nucleo<F> {
             Negativa::Rechazo(rechazo) => C::Error::from(rechazo),
             Negativa::Falla(falla) => C::Error::from(falla),
         })?;
+        udt.preparar().await?;
         Ok(salida)
     }
 }

@@ -100,6 +100,11 @@ impl From<&Falla> for Rechazo {
                 "plazo-vencido",
                 "La operación no terminó a tiempo y se deshizo. Repita en un momento.",
             ),
+            Falla::Inaccesible(_) => (
+                Clase::NoDisponible,
+                "sin-base-de-datos",
+                "No hay contacto con la base de datos; no se guardó nada. Repita en un momento.",
+            ),
             Falla::Desconectada(_) => (
                 Clase::NoDisponible,
                 "sin-base-de-datos",

@@ -11,7 +11,7 @@ pub trait UnidadTrabajo: Send + 'static {
     /// Un lugar al que se puede volver sin deshacer lo anterior.
     type Punto: Send;
 
-    /// Quién pidió la orden, cuándo y a raíz de qué.
+    /// Cuándo y a raíz de qué se pidió la orden.
     fn contexto(&self) -> &Contexto;
 
     /// Entrega los eventos anotados desde la última vez, para que otros reaccionen antes de confirmar.
@@ -28,6 +28,12 @@ pub trait UnidadTrabajo: Send + 'static {
     /// # Errors
     /// Las del almacén.
     fn volver_a(&mut self, punto: Self::Punto) -> impl Future<Output = Result<(), Falla>> + Send;
+
+    /// Consigue lo que hará falta para confirmar. Es lo último que el plazo de la orden puede cortar.
+    ///
+    /// # Errors
+    /// Las del almacén.
+    fn preparar(&mut self) -> impl Future<Output = Result<(), Falla>> + Send;
 
     /// Escribe todo lo anotado, junto con la bandeja de salida, y lo confirma.
     ///

@@ -12,7 +12,7 @@ use super::entidades::AgregacionRaiz;
 pub enum Bloqueo {
     /// La fila queda bloqueada (`SELECT … FOR UPDATE`) hasta el fin de la unidad de trabajo.
     Pesimista,
-    /// Nadie espera; si otra transacción la cambió entretanto, guardar falla con [`Falla::Conflicto`].
+    /// Quien lee no espera a nadie; si otra transacción la cambió entretanto, guardar falla con [`Falla::Conflicto`].
     Optimista,
 }
 
@@ -52,6 +52,9 @@ pub enum Falla {
     /// No hubo recursos (conexión, turno) a tiempo.
     #[error("el servicio está saturado")]
     Saturada,
+    /// No se pudo llegar al almacén: no se guardó nada.
+    #[error("no se pudo conectar con la base de datos")]
+    Inaccesible(#[source] Box<dyn ErrorEstandar + Send + Sync>),
     /// Se perdió el contacto con el almacén; si ocurrió al confirmar, no se sabe si quedó guardado.
     #[error("no hay contacto con la base de datos")]
     Desconectada(#[source] Box<dyn ErrorEstandar + Send + Sync>),

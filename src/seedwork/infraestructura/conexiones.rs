@@ -1,5 +1,6 @@
 //! El fondo de conexiones a PostgreSQL y su arriendo.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,10 +8,17 @@ use std::time::Duration;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::time::timeout;
 
 use super::errores_pg::falla_de;
 use crate::seedwork::dominio::repositorios::Falla;
 
+/// Cuánto se espera, como mucho, a que una conexión responda al comprobarla.
+const COMPROBACION: Duration = Duration::from_secs(2);
+/// Cuánto se espera, como mucho, a conectar.
+const CONEXION: Duration = Duration::from_secs(10);
+/// Cuánto más que el plazo de PostgreSQL se espera una respuesta antes de dar la conexión por perdida.
+const MARGEN: Duration = Duration::from_secs(5);
 /// Una conexión sin uso más tiempo que este se comprueba antes de volver a darla.
 const OCIO: Duration = Duration::from_secs(5);
 
@@ -31,6 +39,7 @@ pub struct PlazosPg {
 pub struct Conexiones {
     fondo: Pool<Gestor>,
     sospecha: Arc<AtomicU64>,
+    tope: Duration,
 }
 
 impl Conexiones {
@@ -53,25 +62,61 @@ impl Conexiones {
         let gestor = Gestor { opciones, sospecha: Arc::clone(&sospecha) };
         let fondo = Pool::builder(gestor)
             .max_size(maximo)
-            .timeouts(Timeouts { wait: Some(espera), create: Some(espera), recycle: Some(espera) })
+            .timeouts(Timeouts { wait: Some(espera), create: Some(CONEXION), recycle: Some(COMPROBACION) })
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(Falla::interna)?;
-        Ok(Self { fondo, sospecha })
+        Ok(Self { fondo, sospecha, tope: plazos.sentencia + MARGEN })
+    }
+
+    /// Si PostgreSQL responde.
+    pub async fn responde(&self) -> bool {
+        match self.arrendar().await {
+            Ok(mut arriendo) => {
+                let Ok(conexion) = arriendo.conexion() else { return false };
+                let resultado = conexion.ping().await;
+                let responde = arriendo.acabar(resultado).is_ok();
+                arriendo.devolver();
+                responde
+            }
+            // Con todas las conexiones ocupadas, responder es justo lo que está haciendo.
+            Err(falla) => matches!(falla, Falla::Saturada),
+        }
     }
 
     /// Arrienda una conexión.
     ///
     /// # Errors
-    /// [`Falla::Saturada`] si no queda ninguna libre a tiempo; [`Falla::Desconectada`] si no se puede conectar.
+    /// [`Falla::Saturada`] si no queda ninguna libre a tiempo; [`Falla::Inaccesible`] si no se puede conectar.
     pub async fn arrendar(&self) -> Result<Arriendo, Falla> {
         match self.fondo.get().await {
-            Ok(objeto) => Ok(Arriendo { objeto: Some(objeto), sospecha: Arc::clone(&self.sospecha), a_medias: false }),
-            Err(PoolError::Backend(error)) => Err(falla_de(error)),
+            Ok(objeto) => Ok(Arriendo {
+                objeto: Some(objeto),
+                sospecha: Arc::clone(&self.sospecha),
+                tope: self.tope,
+                a_medias: false,
+            }),
+            Err(PoolError::Backend(error)) => Err(match falla_de(error) {
+                Falla::Desconectada(causa) => Falla::Inaccesible(causa),
+                otra => otra,
+            }),
             Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => Err(Falla::Saturada),
-            Err(otro) => Err(Falla::Desconectada(Box::new(otro))),
+            Err(otro) => Err(Falla::Inaccesible(Box::new(otro))),
         }
     }
+}
+
+/// Espera una respuesta sólo hasta el tope: PostgreSQL corta antes sus sentencias, pero no puede cortar una red
+/// que dejó de llevar paquetes.
+///
+/// # Errors
+/// El de la sentencia, o `Io` si venció el tope.
+pub async fn acotada<T>(
+    tope: Duration,
+    respuesta: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let vencida = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    timeout(tope, respuesta).await.unwrap_or_else(vencida)
 }
 
 fn milisegundos(plazo: Duration) -> String {
@@ -85,6 +130,7 @@ fn milisegundos(plazo: Duration) -> String {
 pub struct Arriendo {
     objeto: Option<Object<Gestor>>,
     sospecha: Arc<AtomicU64>,
+    tope: Duration,
     a_medias: bool,
 }
 
@@ -112,6 +158,12 @@ impl Arriendo {
             self.sospecha.fetch_add(1, Ordering::Relaxed);
         }
         resultado
+    }
+
+    /// Cuánto se espera, como mucho, la respuesta de una sentencia que no se puede repetir.
+    #[must_use]
+    pub const fn tope(&self) -> Duration {
+        self.tope
     }
 
     /// Si hay una sentencia sin acabar, por lo que la conexión ya no sirve.

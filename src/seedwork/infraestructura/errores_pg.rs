@@ -20,13 +20,14 @@ pub fn falla_de(error: sqlx::Error) -> Falla {
         "55P03" => Falla::Bloqueada,
         "57014" => Falla::PlazoVencido,
         "23505" => Falla::Duplicado { restriccion: de_la_base.constraint().unwrap_or_default().to_owned() },
-        "53300" => Falla::Saturada,
+        codigo if codigo.starts_with("53") => Falla::Saturada,
         codigo if es_desconexion(codigo) => Falla::Desconectada(Box::new(error)),
         _ => Falla::interna(error),
     }
 }
 
-/// Clase 08 (conexión), 57P (el servidor se apaga o arranca) y 25P03 (transacción ociosa cortada).
+/// Clase 08 (conexión), 57P (el servidor se apaga o arranca), 25P03 (transacción ociosa cortada) y 25006 (quedó de
+/// sólo lectura tras un relevo).
 fn es_desconexion(codigo: &str) -> bool {
-    codigo.starts_with("08") || codigo.starts_with("57P") || codigo == "25P03"
+    codigo.starts_with("08") || codigo.starts_with("57P") || matches!(codigo, "25P03" | "25006")
 }

@@ -10,8 +10,10 @@ use tokio::time::timeout;
 
 static MIGRACIONES: Migrator = sqlx::migrate!();
 
-/// Lo más que se espera a que otra instancia termine de migrar.
-const PLAZO: Duration = Duration::from_mins(1);
+/// Lo más que se espera a conectar.
+const CONEXION: Duration = Duration::from_secs(10);
+/// Lo más que se espera a que otra instancia termine de migrar, o a que alguien suelte una tabla.
+const TURNO: Duration = Duration::from_mins(1);
 
 /// Por qué no se pudo poner el esquema al día.
 #[derive(Debug, Error)]
@@ -22,9 +24,9 @@ pub enum ErrorMigracion {
     /// Una migración falló o el esquema no es el que este programa conoce.
     #[error("no se pudo poner al día el esquema de la base de datos")]
     Migracion(#[from] sqlx::migrate::MigrateError),
-    /// Otra instancia tiene el turno desde hace demasiado.
-    #[error("otra instancia lleva más de {} s migrando la base de datos", PLAZO.as_secs())]
-    Plazo,
+    /// El servidor no contesta.
+    #[error("la base de datos no contesta en {} s", CONEXION.as_secs())]
+    SinRespuesta,
 }
 
 /// Pone el esquema al día. Varias instancias pueden llamarla a la vez: se turnan.
@@ -32,10 +34,13 @@ pub enum ErrorMigracion {
 /// # Errors
 /// [`ErrorMigracion`]; cada migración se aplica entera o no se aplica.
 pub async fn migrar(opciones: &PgConnectOptions) -> Result<(), ErrorMigracion> {
-    let mut conexion = PgConnection::connect_with(opciones).await?;
+    // Sólo se acota la espera: una migración larga tarda lo que tarde.
+    let opciones = opciones.clone().options([("lock_timeout", TURNO.as_millis().to_string())]);
+    let conexion = timeout(CONEXION, PgConnection::connect_with(&opciones)).await;
+    let mut conexion = conexion.map_err(|_| ErrorMigracion::SinRespuesta)??;
     // Una instancia vieja arranca también sobre un esquema más nuevo: las migraciones sólo añaden.
     let mut migraciones = Migrator { migrations: MIGRACIONES.migrations.clone(), ..Migrator::DEFAULT };
     migraciones.set_ignore_missing(true);
-    timeout(PLAZO, migraciones.run(&mut conexion)).await.map_err(|_| ErrorMigracion::Plazo)??;
+    migraciones.run(&mut conexion).await?;
     Ok(conexion.close().await?)
 }

@@ -7,5 +7,6 @@ pub mod errores_pg;
 pub mod lector_pg;
 pub mod migraciones;
 pub mod postgres_embebido;
+pub mod sentencias;
 pub mod servicios;
 pub mod unidad_trabajo_pg;

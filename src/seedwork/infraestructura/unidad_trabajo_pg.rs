@@ -4,49 +4,17 @@ use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
-use sqlx::{AssertSqlSafe, FromRow, Postgres, QueryBuilder, SqlSafeStr};
-use uuid::Uuid;
+use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr};
 
-use super::conexiones::{Arriendo, Conexiones};
+use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
 use super::lector_pg::LectorPg;
+use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::unidad_trabajo::{Fabrica, UnidadTrabajo};
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::dominio::repositorios::Falla;
-
-/// Redacta una sentencia y le pone sus parámetros.
-type Redaccion = Box<dyn FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync>;
-
-/// Una sentencia anotada: se escribe al confirmar, junto con las demás.
-pub struct Escritura {
-    tabla: &'static str,
-    id: Uuid,
-    cambia_existente: bool,
-    escribir: Redaccion,
-}
-
-impl Escritura {
-    /// La inserción de una fila.
-    pub fn insercion(
-        tabla: &'static str,
-        id: impl Into<Uuid>,
-        escribir: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
-    ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: false, escribir: Box::new(escribir) }
-    }
-
-    /// El cambio de una fila; si al escribir ya no está en la versión que se leyó, la orden falla con
-    /// [`Falla::Conflicto`].
-    pub fn cambio(
-        tabla: &'static str,
-        id: impl Into<Uuid>,
-        escribir: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
-    ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: true, escribir: Box::new(escribir) }
-    }
-}
 
 /// Una unidad de trabajo dueña de su conexión.
 ///
@@ -59,6 +27,9 @@ pub struct UnidadTrabajoPg<S> {
     servicios: Arc<S>,
     contexto: Contexto,
     arriendo: Option<Arriendo>,
+    abierta: bool,
+    /// Algo falló y no se ha vuelto a un punto anterior: ya no se puede confirmar, aunque alguien calle el error.
+    rota: bool,
     escrituras: Vec<Escritura>,
     salida: Vec<Sobre>,
     eventos: Vec<Box<dyn EventoDominio>>,
@@ -79,7 +50,7 @@ impl<S> UnidadTrabajoPg<S> {
     /// # Errors
     /// Las de esa escritura.
     pub async fn anotar(&mut self, escritura: Escritura) -> Result<(), Falla> {
-        if self.escrituras.iter().any(|otra| otra.tabla == escritura.tabla && otra.id == escritura.id) {
+        if self.escrituras.iter().any(|otra| otra.misma_fila(&escritura)) {
             self.escribir_lo_anotado().await?;
         }
         self.escrituras.push(escritura);
@@ -108,48 +79,49 @@ impl<S> UnidadTrabajoPg<S> {
     where
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        if self.escrituras.iter().any(|escritura| escritura.tabla == tabla) {
+        if self.escrituras.iter().any(|escritura| escritura.es_de(tabla)) {
             self.escribir_lo_anotado().await?;
         }
         self.empezar().await?;
         let arriendo = en_curso(&mut self.arriendo)?;
         let leida = consulta.fetch_optional(arriendo.conexion()?).await;
-        arriendo.acabar(leida)
+        let leida = arriendo.acabar(leida);
+        self.rota |= leida.is_err();
+        leida
     }
 
-    async fn escribir_y_confirmar(&mut self) -> Result<(), Falla> {
-        let cambia_existente = self.escrituras.iter().any(|escritura| escritura.cambia_existente);
-        if self.arriendo.is_none() && !cambia_existente {
-            if !self.nada_anotado() {
-                // Sólo inserciones: una sentencia es atómica por sí misma y ahorra BEGIN y COMMIT.
-                self.arriendo = Some(self.conexiones.arrendar().await?);
-                self.enviar_lo_anotado().await?;
-            }
-            return Ok(());
-        }
-        self.escribir_lo_anotado().await?;
-        self.orden("COMMIT").await
-    }
-
-    fn devolver_conexion(&mut self) {
-        if let Some(arriendo) = self.arriendo.take() {
-            arriendo.devolver();
-        }
-    }
-
-    /// Arrienda y abre la transacción, si todavía no está abierta.
-    async fn empezar(&mut self) -> Result<(), Falla> {
+    /// Arrienda la conexión, si todavía no la tiene.
+    async fn arrendar(&mut self) -> Result<(), Falla> {
         if self.arriendo.is_none() {
             self.arriendo = Some(self.conexiones.arrendar().await?);
+        }
+        Ok(())
+    }
+
+    /// Abre la transacción, si todavía no está abierta.
+    async fn empezar(&mut self) -> Result<(), Falla> {
+        self.arrendar().await?;
+        if self.abierta {
+            return Ok(());
+        }
+        if let Err(Falla::Desconectada(_)) = self.orden("BEGIN").await {
+            // La conexión murió mientras nadie la usaba: aún no se ha hecho nada, así que sirve cualquier otra.
+            self.arriendo = None;
+            self.arrendar().await?;
             self.orden("BEGIN").await?;
         }
+        self.rota = false;
+        self.abierta = true;
         Ok(())
     }
 
     async fn orden(&mut self, sql: impl SqlSafeStr) -> Result<(), Falla> {
         let arriendo = en_curso(&mut self.arriendo)?;
-        let hecha = sqlx::raw_sql(sql).execute(arriendo.conexion()?).await;
-        arriendo.acabar(hecha).map(drop)
+        let tope = arriendo.tope();
+        let hecha = acotada(tope, sqlx::raw_sql(sql).execute(arriendo.conexion()?)).await;
+        let hecha = arriendo.acabar(hecha).map(drop);
+        self.rota |= hecha.is_err();
+        hecha
     }
 
     /// Escribe lo anotado dentro de la transacción.
@@ -161,59 +133,45 @@ impl<S> UnidadTrabajoPg<S> {
     /// Envía lo anotado como una sola sentencia: es atómica aunque no haya transacción abierta.
     async fn enviar_lo_anotado(&mut self) -> Result<(), Falla> {
         let filas_debidas = i64::try_from(self.escrituras.len()).map_err(Falla::interna)?;
-        let mut sentencia =
-            componer(std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida), &self.contexto);
+        let (escrituras, salida) = (std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida));
+        let mut sentencia = componer(escrituras, salida, &self.contexto);
         let arriendo = en_curso(&mut self.arriendo)?;
-        let escritas = sentencia.build_query_scalar::<i64>().fetch_one(arriendo.conexion()?).await;
-        let escritas = arriendo.acabar(escritas)?;
-        if escritas == filas_debidas { Ok(()) } else { Err(Falla::Conflicto) }
+        let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
+        let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
+        let escritas = arriendo.acabar(escritas);
+        self.rota |= !matches!(escritas, Ok(filas) if filas == filas_debidas);
+        if escritas? == filas_debidas { Ok(()) } else { Err(Falla::Conflicto) }
+    }
+
+    /// Si todo son inserciones y no se ha leído nada, una sentencia basta y ahorra `BEGIN` y `COMMIT`.
+    fn basta_una_sentencia(&self) -> bool {
+        !self.abierta && !self.escrituras.iter().any(Escritura::cambia_existente)
+    }
+
+    async fn escribir_y_confirmar(&mut self) -> Result<(), Falla> {
+        if self.rota {
+            return Err(Falla::interna("la unidad de trabajo ya había fallado"));
+        }
+        if self.basta_una_sentencia() {
+            return if self.nada_anotado() { Ok(()) } else { self.enviar_lo_anotado().await };
+        }
+        self.escribir_lo_anotado().await?;
+        self.orden("COMMIT").await
     }
 
     fn nada_anotado(&self) -> bool {
         self.escrituras.is_empty() && self.salida.is_empty()
     }
+
+    fn devolver_conexion(&mut self) {
+        if let Some(arriendo) = self.arriendo.take() {
+            arriendo.devolver();
+        }
+    }
 }
 
 fn en_curso(arriendo: &mut Option<Arriendo>) -> Result<&mut Arriendo, Falla> {
     arriendo.as_mut().ok_or_else(|| Falla::interna("la unidad de trabajo no tiene conexión"))
-}
-
-/// Junta las escrituras y la bandeja de salida en un `WITH` que dice cuántas filas escribió.
-fn componer(escrituras: Vec<Escritura>, salida: Vec<Sobre>, contexto: &Contexto) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("WITH ");
-    let cantidad = escrituras.len();
-    for (i, escritura) in escrituras.into_iter().enumerate() {
-        sql.push(format_args!("{}e{i} AS (", if i == 0 { "" } else { ", " }));
-        (escritura.escribir)(&mut sql);
-        sql.push(" RETURNING 1)");
-    }
-    if !salida.is_empty() {
-        sql.push(if cantidad == 0 { "salida AS (" } else { ", salida AS (" });
-        escribir_salida(&mut sql, salida, contexto);
-        sql.push(")");
-    }
-    sql.push(" SELECT 0::bigint");
-    for i in 0..cantidad {
-        sql.push(format_args!(" + (SELECT count(*) FROM e{i})"));
-    }
-    sql
-}
-
-fn escribir_salida(sql: &mut QueryBuilder<Postgres>, salida: Vec<Sobre>, contexto: &Contexto) {
-    sql.push(
-        "INSERT INTO bandeja_salida (id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent) ",
-    );
-    sql.push_values(salida, |mut fila, sobre| {
-        fila.push_bind(sobre.id)
-            .push_bind(sobre.topico)
-            .push_bind(sobre.clave)
-            .push_bind(sobre.tipo)
-            .push_bind(sobre.datos)
-            .push_bind(sobre.ocurrido_en)
-            .push_bind(contexto.correlacion.clone())
-            .push_bind(contexto.causa)
-            .push_bind(contexto.traceparent.clone());
-    });
 }
 
 /// Un lugar al que volver. Las agregaciones leídas o guardadas después de marcarlo ya no valen al volver.
@@ -244,10 +202,20 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
         self.escrituras.clear();
         self.salida.clear();
         self.eventos.truncate(punto.eventos);
-        self.orden(AssertSqlSafe(format!("ROLLBACK TO SAVEPOINT p{}", punto.numero))).await
+        self.orden(AssertSqlSafe(format!("ROLLBACK TO SAVEPOINT p{}", punto.numero))).await?;
+        self.rota = false;
+        Ok(())
+    }
+
+    async fn preparar(&mut self) -> Result<(), Falla> {
+        if self.nada_anotado() && !self.abierta {
+            return Ok(());
+        }
+        if self.basta_una_sentencia() { self.arrendar().await } else { self.empezar().await }
     }
 
     async fn confirmar(mut self) -> Result<(), Falla> {
+        self.preparar().await?;
         match self.escribir_y_confirmar().await {
             Ok(()) => {
                 self.devolver_conexion();
@@ -262,22 +230,24 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
 
     async fn deshacer(mut self) {
         let puede_seguir = self.arriendo.as_ref().is_some_and(|arriendo| !arriendo.a_medias());
-        if puede_seguir && self.orden("ROLLBACK").await.is_ok() {
+        if puede_seguir && (!self.abierta || self.orden("ROLLBACK").await.is_ok()) {
             self.devolver_conexion();
         }
     }
 }
 
-/// Abre unidades de trabajo y lectores sobre un mismo fondo de conexiones.
+/// Abre unidades de trabajo y lectores. Leer no comparte conexiones con escribir: así las lecturas no esperan a
+/// las órdenes que esperan una fila bloqueada.
 pub struct FabricaPg<S> {
-    conexiones: Conexiones,
+    escritura: Conexiones,
+    lectura: Conexiones,
     servicios: Arc<S>,
 }
 
 impl<S> FabricaPg<S> {
     /// Una fábrica con los servicios que piden los handlers.
-    pub fn nueva(conexiones: Conexiones, servicios: S) -> Self {
-        Self { conexiones, servicios: Arc::new(servicios) }
+    pub fn nueva(escritura: Conexiones, lectura: Conexiones, servicios: S) -> Self {
+        Self { escritura, lectura, servicios: Arc::new(servicios) }
     }
 }
 
@@ -287,10 +257,12 @@ impl<S: Send + Sync + 'static> Fabrica for FabricaPg<S> {
 
     fn abrir(&self, contexto: Contexto) -> UnidadTrabajoPg<S> {
         UnidadTrabajoPg {
-            conexiones: self.conexiones.clone(),
+            conexiones: self.escritura.clone(),
             servicios: Arc::clone(&self.servicios),
             contexto,
             arriendo: None,
+            abierta: false,
+            rota: false,
             escrituras: Vec::new(),
             salida: Vec::new(),
             eventos: Vec::new(),
@@ -299,6 +271,6 @@ impl<S: Send + Sync + 'static> Fabrica for FabricaPg<S> {
     }
 
     fn lector(&self) -> LectorPg<S> {
-        LectorPg::nuevo(self.conexiones.clone(), Arc::clone(&self.servicios))
+        LectorPg::nuevo(self.lectura.clone(), Arc::clone(&self.servicios))
     }
 }

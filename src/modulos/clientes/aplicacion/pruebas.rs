@@ -57,6 +57,10 @@ impl UnidadTrabajo for Doble {
         Ok(())
     }
 
+    async fn preparar(&mut self) -> Result<(), Falla> {
+        Ok(())
+    }
+
     async fn confirmar(self) -> Result<(), Falla> {
         Ok(())
     }
@@ -102,8 +106,9 @@ impl CodigosValidacion for Doble {
 }
 
 impl EntregaCodigos for Doble {
-    fn entregar(&self, id: IdUsuario, codigo: &str) {
+    fn entregar(&self, id: IdUsuario, codigo: &str) -> Result<(), Falla> {
         self.entregados.lock().unwrap().push((id, codigo.to_owned()));
+        Ok(())
     }
 }
 

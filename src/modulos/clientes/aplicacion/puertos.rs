@@ -5,8 +5,12 @@ use std::future::Future;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::dto::UsuarioVista;
+use super::queries::{ClaveUsuario, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
-use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
+use crate::modulos::clientes::dominio::email::Email;
+use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario, Usuario};
+use crate::seedwork::aplicacion::paginas::Pedido;
 use crate::seedwork::dominio::repositorios::{Falla, Repositorio};
 
 /// Cifra y compara contraseñas.
@@ -40,7 +44,10 @@ pub trait CodigosValidacion: Send + Sync {
 /// Hace llegar el código a su usuario. Puede entregarlo más de una vez; nunca a un usuario que no sea el suyo.
 pub trait EntregaCodigos: Send + Sync {
     /// Entrega el código.
-    fn entregar(&self, id: IdUsuario, codigo: &str);
+    ///
+    /// # Errors
+    /// [`Falla::Interna`] si no se pudo; entonces no hay registro.
+    fn entregar(&self, id: IdUsuario, codigo: &str) -> Result<(), Falla>;
 }
 
 /// Los usuarios y las reservas que cada uno tiene.
@@ -58,4 +65,35 @@ pub struct ReservaAnotada {
     pub id_reserva: Uuid,
     /// Cuándo se creó la reserva.
     pub fecha_creacion: OffsetDateTime,
+}
+
+/// Lo que las consultas de usuarios leen.
+pub trait ConsultasUsuarios: Send + Sync {
+    /// Un usuario por su identidad o su e-mail.
+    fn usuario(&self, clave: &ClaveUsuario) -> impl Future<Output = Result<Option<UsuarioVista>, Falla>> + Send;
+
+    /// Los usuarios, de todos los estados o de uno, del más nuevo al más viejo: uno más que el límite, si los hay.
+    fn usuarios(
+        &self,
+        estado: Option<EstadoUsuario>,
+        pedido: Pedido,
+    ) -> impl Future<Output = Result<Vec<UsuarioVista>, Falla>> + Send;
+
+    /// Las reservas de un usuario, de la más nueva a la más vieja: una más que el límite, si las hay.
+    fn reservas(
+        &self,
+        id: IdUsuario,
+        pedido: Pedido,
+    ) -> impl Future<Output = Result<Vec<ReservaDeUsuario>, Falla>> + Send;
+
+    /// Con qué se autentica el usuario activo de ese e-mail.
+    fn credencial(&self, email: &Email) -> impl Future<Output = Result<Option<Credencial>, Falla>> + Send;
+}
+
+/// Con qué se autentica un usuario.
+pub struct Credencial {
+    /// El usuario.
+    pub id: IdUsuario,
+    /// Su contraseña cifrada.
+    pub contrasena: ContrasenaCifrada,
 }

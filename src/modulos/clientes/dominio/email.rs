@@ -22,6 +22,12 @@ impl Email {
         Ok(Self(texto))
     }
 
+    /// Una dirección que ya se comprobó al guardarla.
+    #[must_use]
+    pub const fn reconstituir(texto: String) -> Self {
+        Self(Texto::reconstituir(texto))
+    }
+
     /// La dirección.
     #[must_use]
     pub fn como_str(&self) -> &str {

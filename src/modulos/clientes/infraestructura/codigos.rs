@@ -8,10 +8,12 @@ use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::Clave;
 
-/// Cuántos dígitos tiene un código.
-const DIGITOS: u32 = 8;
+/// Símbolos de un código: sin los que se confunden al leerlos (0 y O, 1 e I).
+const SIMBOLOS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Cuántos símbolos tiene un código: 50 bits.
+const LARGO: usize = 10;
 
-/// Calcula códigos con HMAC-SHA-256 (RFC 2104), truncado a dígitos como en el RFC 4226.
+/// Calcula códigos con HMAC-SHA-256 (RFC 2104), truncado.
 pub struct CodigosHmac {
     mac: Hmac<Sha256>,
 }
@@ -28,15 +30,14 @@ impl CodigosHmac {
     /// El código de un usuario registrado en ese momento.
     pub fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String {
         let resumen = self.resumen(id, registrado_en);
-        let numero = resumen.iter().take(8).fold(0_u64, |n, byte| (n << 8) | u64::from(*byte));
-        format!("{:0ancho$}", numero % 10_u64.pow(DIGITOS), ancho = DIGITOS as usize)
+        resumen.iter().take(LARGO).map(|byte| char::from(SIMBOLOS[usize::from(byte % 32)])).collect()
     }
 
     /// Si el código es el suyo, en un tiempo que no depende de cuánto acierte.
     pub fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
-        let esperado = self.codigo(id, registrado_en);
-        let iguales = esperado.bytes().zip(codigo.bytes()).fold(0, |distintos, (a, b)| distintos | (a ^ b));
-        esperado.len() == codigo.len() && iguales == 0
+        let (esperado, codigo) = (self.codigo(id, registrado_en), codigo.to_ascii_uppercase());
+        let distintos = esperado.bytes().zip(codigo.bytes()).fold(0, |suma, (a, b)| suma | (a ^ b));
+        esperado.len() == codigo.len() && distintos == 0
     }
 
     fn resumen(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> [u8; 32] {
@@ -64,7 +65,7 @@ mod pruebas {
     fn depende_de_la_clave_del_usuario_y_del_registro() {
         let id = IdUsuario::nueva();
         let codigo = codigos(1).codigo(id, HOY);
-        assert_eq!(codigo.len(), 8);
+        assert_eq!(codigo.len(), LARGO);
         assert_eq!(codigo, codigos(1).codigo(id, HOY));
         assert_ne!(codigo, codigos(2).codigo(id, HOY));
         assert_ne!(codigo, codigos(1).codigo(IdUsuario::nueva(), HOY));
@@ -75,8 +76,8 @@ mod pruebas {
     fn solo_se_acepta_el_codigo_exacto() {
         let (codigos, id) = (codigos(1), IdUsuario::nueva());
         let codigo = codigos.codigo(id, HOY);
-        assert!(codigos.es_su_codigo(id, HOY, &codigo));
-        for malo in ["", &codigo[..7], &format!("{codigo}0"), "no-digitos"] {
+        assert!(codigos.es_su_codigo(id, HOY, &codigo) && codigos.es_su_codigo(id, HOY, &codigo.to_lowercase()));
+        for malo in ["", &codigo[..9], &format!("{codigo}0"), "no-es-eso!"] {
             assert!(!codigos.es_su_codigo(id, HOY, malo), "{malo}");
         }
     }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::repositorios::estado;
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
-use crate::modulos::clientes::aplicacion::queries::{ClaveUsuario, ConsultasUsuarios, Credencial, ReservaDeUsuario};
+use crate::modulos::clientes::aplicacion::puertos::{ConsultasUsuarios, Credencial};
+use crate::modulos::clientes::aplicacion::queries::{ClaveUsuario, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario};

@@ -12,9 +12,9 @@ use crate::modulos::clientes::dominio::identificacion::Identificacion;
 use crate::modulos::clientes::dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario, Usuario, UsuarioGuardado};
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
 use crate::seedwork::dominio::objetos_valor::Texto;
-use crate::seedwork::dominio::reglas::ReglaRota;
 use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
-use crate::seedwork::infraestructura::unidad_trabajo_pg::{Escritura, UnidadTrabajoPg};
+use crate::seedwork::infraestructura::sentencias::Escritura;
+use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 
 const TABLA: &str = "usuarios";
 
@@ -52,27 +52,25 @@ impl TryFrom<Fila> for Usuario {
             fecha_creacion: fila.fecha_creacion,
             fecha_actualizacion: fila.fecha_actualizacion,
             version: Version::guardada(fila.version),
-            datos: fila.try_into().map_err(|rota: ReglaRota| Falla::interna(rota))?,
+            datos: fila.into(),
         }))
     }
 }
 
-impl TryFrom<Fila> for DatosUsuario {
-    type Error = ReglaRota;
-
-    fn try_from(fila: Fila) -> Result<Self, ReglaRota> {
-        let numero = fila.identificacion.map(Texto::nuevo).transpose()?;
+impl From<Fila> for DatosUsuario {
+    fn from(fila: Fila) -> Self {
+        let numero = fila.identificacion.map(Texto::reconstituir);
         let identificacion = if fila.es_empresarial {
             Identificacion::Empresa { rut: numero, fecha_constitucion: fila.fecha_origen }
         } else {
             Identificacion::Persona { cedula: numero, fecha_nacimiento: fila.fecha_origen }
         };
-        Ok(Self {
-            nombres: Texto::nuevo(fila.nombres)?,
-            apellidos: Texto::nuevo(fila.apellidos)?,
-            email: Email::nuevo(fila.email)?,
+        Self {
+            nombres: Texto::reconstituir(fila.nombres),
+            apellidos: Texto::reconstituir(fila.apellidos),
+            email: Email::reconstituir(fila.email),
             identificacion,
-        })
+        }
     }
 }
 

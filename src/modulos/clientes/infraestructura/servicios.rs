@@ -42,14 +42,9 @@ impl<W: Write + Send> EntregaPorConsola<W> {
 }
 
 impl<W: Write + Send> EntregaCodigos for EntregaPorConsola<W> {
-    fn entregar(&self, id: IdUsuario, codigo: &str) {
-        let escrito = match self.0.lock() {
-            Ok(mut salida) => writeln!(salida, "Código de validación del usuario {id}: {codigo}"),
-            Err(_) => Err(std::io::Error::other("la consola quedó inservible")),
-        };
-        if let Err(error) = escrito {
-            tracing::error!(%error, %id, "no se pudo entregar un código de validación");
-        }
+    fn entregar(&self, id: IdUsuario, codigo: &str) -> Result<(), Falla> {
+        let mut salida = self.0.lock().map_err(|_| Falla::interna("la consola quedó inservible"))?;
+        writeln!(salida, "Código de validación del usuario {id}: {codigo}").map_err(Falla::interna)
     }
 }
 
@@ -74,7 +69,7 @@ impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CodigosValidacion for
 }
 
 impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> EntregaCodigos for T {
-    fn entregar(&self, id: IdUsuario, codigo: &str) {
-        self.servicios().as_ref().entrega.entregar(id, codigo);
+    fn entregar(&self, id: IdUsuario, codigo: &str) -> Result<(), Falla> {
+        self.servicios().as_ref().entrega.entregar(id, codigo)
     }
 }

@@ -3,4 +3,5 @@
 pub mod comandos;
 pub mod dto;
 pub mod errores;
+pub mod puertos;
 pub mod queries;

@@ -27,6 +27,12 @@ impl Aeropuerto {
         Ok(Self { codigo: codigo.to_ascii_uppercase(), nombre })
     }
 
+    /// Un aeropuerto que ya se comprobó al guardarlo.
+    #[must_use]
+    pub const fn reconstituir(codigo: String, nombre: String) -> Self {
+        Self { codigo, nombre: Texto::reconstituir(nombre) }
+    }
+
     /// El código, en mayúsculas.
     #[must_use]
     pub fn codigo(&self) -> &str {
@@ -65,6 +71,17 @@ impl Leg {
         let leg = Self { fecha_salida, fecha_llegada, origen, destino };
         exigir(&RutaValida(&leg))?;
         Ok(leg)
+    }
+
+    /// Un vuelo que ya se comprobó al guardarlo.
+    #[must_use]
+    pub const fn reconstituir(
+        fecha_salida: OffsetDateTime,
+        fecha_llegada: OffsetDateTime,
+        origen: Aeropuerto,
+        destino: Aeropuerto,
+    ) -> Self {
+        Self { fecha_salida, fecha_llegada, origen, destino }
     }
 
     /// Cuándo sale.
@@ -109,6 +126,12 @@ impl Segmento {
         Ok(Self(legs))
     }
 
+    /// Un segmento que ya se comprobó al guardarlo.
+    #[must_use]
+    pub const fn reconstituir(legs: Vec<Leg>) -> Self {
+        Self(legs)
+    }
+
     /// Sus vuelos, en orden.
     #[must_use]
     pub fn legs(&self) -> &[Leg] {
@@ -128,6 +151,12 @@ impl Odo {
     pub fn nuevo(segmentos: Vec<Segmento>) -> Result<Self, ReglaRota> {
         exigir(&MinimoUnSegmento(&segmentos)).map_err(|rota| rota.en("segmentos"))?;
         Ok(Self(segmentos))
+    }
+
+    /// Un odo que ya se comprobó al guardarlo.
+    #[must_use]
+    pub const fn reconstituir(segmentos: Vec<Segmento>) -> Self {
+        Self(segmentos)
     }
 
     /// Sus segmentos, en orden.
@@ -151,6 +180,12 @@ impl Itinerario {
         Ok(Self(odos))
     }
 
+    /// Un itinerario que ya se comprobó al guardarlo.
+    #[must_use]
+    pub const fn reconstituir(odos: Vec<Odo>) -> Self {
+        Self(odos)
+    }
+
     /// Sus odos, en orden.
     #[must_use]
     pub fn odos(&self) -> &[Odo] {
@@ -170,6 +205,12 @@ impl Itinerarios {
     pub fn nuevos(itinerarios: Vec<Itinerario>) -> Result<Self, ReglaRota> {
         exigir(&MinimoUnItinerario(&itinerarios)).map_err(|rota| rota.en("itinerarios"))?;
         Ok(Self(itinerarios))
+    }
+
+    /// Unos itinerarios que ya se comprobaron al guardarlos.
+    #[must_use]
+    pub const fn reconstituir(itinerarios: Vec<Itinerario>) -> Self {
+        Self(itinerarios)
     }
 
     /// Los itinerarios, en orden.

@@ -6,12 +6,12 @@ use super::itinerario::{Itinerario, Leg, Odo, Segmento};
 use crate::seedwork::dominio::reglas::ReglaNegocio;
 
 macro_rules! lista_no_vacia {
-    ($(#[$doc:meta])* $nombre:ident, $elemento:ty, $mensaje:literal) => {
+    ($(#[$doc:meta])* $tipo:ident = $nombre:literal, $elemento:ty, $mensaje:literal) => {
         $(#[$doc])*
-        pub struct $nombre<'a>(pub &'a [$elemento]);
+        pub struct $tipo<'a>(pub &'a [$elemento]);
 
-        impl ReglaNegocio for $nombre<'_> {
-            const NOMBRE: &'static str = stringify!($nombre);
+        impl ReglaNegocio for $tipo<'_> {
+            const NOMBRE: &'static str = $nombre;
 
             fn mensaje(&self) -> String {
                 $mensaje.into()
@@ -26,19 +26,19 @@ macro_rules! lista_no_vacia {
 
 lista_no_vacia!(
     /// Una reserva lleva a alguna parte.
-    MinimoUnItinerario, Itinerario, "La lista de itinerarios debe tener al menos un itinerario"
+    MinimoUnItinerario = "MinimoUnItinerario", Itinerario, "La lista de itinerarios debe tener al menos un itinerario"
 );
 lista_no_vacia!(
     /// Un itinerario tiene al menos un trayecto de origen a destino (odo).
-    MinimoUnOdo, Odo, "La lista de odos debe tener al menos un odo"
+    MinimoUnOdo = "MinimoUnOdo", Odo, "La lista de odos debe tener al menos un odo"
 );
 lista_no_vacia!(
     /// Un odo tiene al menos un segmento.
-    MinimoUnSegmento, Segmento, "La lista de segmentos debe tener al menos un segmento"
+    MinimoUnSegmento = "MinimoUnSegmento", Segmento, "La lista de segmentos debe tener al menos un segmento"
 );
 lista_no_vacia!(
     /// Un segmento tiene al menos un vuelo (leg).
-    MinimoUnLeg, Leg, "La lista de legs debe tener al menos un leg"
+    MinimoUnLeg = "MinimoUnLeg", Leg, "La lista de legs debe tener al menos un leg"
 );
 
 /// Un vuelo va a otro aeropuerto y llega después de salir.

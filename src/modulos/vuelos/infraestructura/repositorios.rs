@@ -10,7 +10,8 @@ use crate::modulos::vuelos::dominio::eventos::EventoReserva;
 use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdCliente, IdReserva, Reserva, ReservaGuardada};
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
 use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
-use crate::seedwork::infraestructura::unidad_trabajo_pg::{Escritura, UnidadTrabajoPg};
+use crate::seedwork::infraestructura::sentencias::Escritura;
+use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 
 const TABLA: &str = "reservas";
 

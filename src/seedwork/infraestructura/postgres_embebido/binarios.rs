@@ -36,7 +36,7 @@ pub(super) enum Origen {
 impl Origen {
     /// Lee `AEROALPES_POSTGRES_BIN` y `AEROALPES_POSTGRES_DESCARGA`.
     pub fn del_entorno() -> Self {
-        if let Some(carpeta) = env::var_os("AEROALPES_POSTGRES_BIN") {
+        if let Some(carpeta) = env::var_os("AEROALPES_POSTGRES_BIN").filter(|carpeta| !carpeta.is_empty()) {
             return Self::Indicado(carpeta.into());
         }
         match env::var("AEROALPES_POSTGRES_DESCARGA").as_deref() {

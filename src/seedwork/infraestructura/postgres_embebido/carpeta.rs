@@ -16,12 +16,12 @@ const CANDADO: &str = "candado";
 const PREFIJO_PROVISIONAL: &str = "nuevo-";
 const MAXIMO_DE_REGISTRO: u64 = 10 * 1024 * 1024;
 
-/// Carpeta que usa el servicio si no se le indica otra: `/var/lib/aeroalpes` para root y
+/// Carpeta que usa el servicio si no se le indica otra: `/var/lib/aeroalpes/servicio` para root y
 /// `${XDG_DATA_HOME:-~/.local/share}/aeroalpes` para los demás.
 #[must_use]
 pub fn carpeta_por_defecto() -> PathBuf {
     if geteuid().is_root() {
-        return PathBuf::from("/var/lib/aeroalpes");
+        return PathBuf::from("/var/lib/aeroalpes/servicio");
     }
     base_xdg("XDG_DATA_HOME", ".local/share").join("aeroalpes")
 }
@@ -43,7 +43,7 @@ pub(super) struct Carpeta {
     pub clave: String,
     // El núcleo suelta el candado al cerrarse, también tras un kill -9, y no lo hereda el servidor
     // porque la biblioteca estándar abre con O_CLOEXEC.
-    _candado: File,
+    candado: File,
 }
 
 impl Carpeta {
@@ -63,7 +63,7 @@ impl Carpeta {
         quitar_provisionales(&raiz)?;
         let clave = leer_o_crear_clave(&raiz)?;
         let zocalo = zocalo::preparar(&raiz, &usuario)?;
-        Ok(Self { raiz, usuario, zocalo, clave, _candado: candado })
+        Ok(Self { raiz, usuario, zocalo, clave, candado })
     }
 
     /// El cúmulo de PostgreSQL.
@@ -111,6 +111,10 @@ impl Drop for Carpeta {
             && let Err(causa) = fs::remove_dir(&self.zocalo)
         {
             tracing::debug!(zocalo = %self.zocalo.display(), %causa, "se conserva el zócalo");
+        }
+        // No basta con cerrarlo: un proceso que otro hilo esté creando en este instante aún tiene una copia abierta.
+        if let Err(error) = self.candado.unlock() {
+            tracing::warn!(%error, "no se pudo quitar el candado de la carpeta");
         }
     }
 }

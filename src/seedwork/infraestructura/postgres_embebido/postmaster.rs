@@ -111,7 +111,7 @@ impl Drop for Postmaster {
 
 // Van en la orden y no en postgresql.conf para que cada arranque mande; los demás (fsync,
 // max_connections = 100, shared_buffers = 128MB) quedan como los dejó initdb, y se pueden editar.
-fn ajustes(zocalo: &Path, escucha: Escucha) -> [String; 8] {
+fn ajustes(zocalo: &Path, escucha: Escucha) -> [String; 10] {
     let opcion = |nombre: &str, valor: &str| format!("{nombre}={valor}");
     // Es una lista separada por comas: entre comillas, la carpeta puede contenerlas.
     let zocalo = zocalo.to_string_lossy().replace('"', "\"\"");
@@ -125,5 +125,8 @@ fn ajustes(zocalo: &Path, escucha: Escucha) -> [String; 8] {
         opcion("unix_socket_directories", &format!("\"{zocalo}\"")),
         "-c".to_owned(),
         opcion("unix_socket_permissions", "0700"),
+        "-c".to_owned(),
+        // Sin el detalle de los errores, que repite valores de las filas: pg.log no guarda datos personales.
+        opcion("log_error_verbosity", "terse"),
     ]
 }

@@ -1,9 +1,9 @@
 //! La consulta `AutenticarUsuario`.
 
-use super::{ClaveUsuario, ConsultasUsuarios};
+use super::ClaveUsuario;
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
-use crate::modulos::clientes::aplicacion::puertos::CifradoContrasenas;
+use crate::modulos::clientes::aplicacion::puertos::{CifradoContrasenas, ConsultasUsuarios};
 use crate::modulos::clientes::dominio::contrasena::Contrasena;
 use crate::modulos::clientes::dominio::email::Email;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};

@@ -1,8 +1,8 @@
 //! La consulta `ListarUsuarios`: todos, o los de un estado.
 
-use super::ConsultasUsuarios;
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
+use crate::modulos::clientes::aplicacion::puertos::ConsultasUsuarios;
 use crate::modulos::clientes::dominio::usuario::EstadoUsuario;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};
 use crate::seedwork::aplicacion::paginas::{Cursor, Pagina, Pedido};

@@ -1,8 +1,8 @@
 //! La consulta `ObtenerUsuario` (paso 5 del tutorial).
 
-use super::ConsultasUsuarios;
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
+use crate::modulos::clientes::aplicacion::puertos::ConsultasUsuarios;
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};

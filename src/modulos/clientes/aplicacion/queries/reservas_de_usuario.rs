@@ -3,8 +3,9 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{ClaveUsuario, ConsultasUsuarios};
+use super::ClaveUsuario;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
+use crate::modulos::clientes::aplicacion::puertos::ConsultasUsuarios;
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};
 use crate::seedwork::aplicacion::paginas::{Cursor, Pagina, Pedido};

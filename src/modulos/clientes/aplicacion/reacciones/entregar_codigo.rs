@@ -11,7 +11,6 @@ impl<U: CodigosValidacion + EntregaCodigos + Send> Reaccion<UsuarioRegistrado, U
     async fn reaccionar(UsuarioRegistrado(hecho): &UsuarioRegistrado, udt: &mut U) -> Result<(), Negativa> {
         // Antes de confirmar: así todo el que quede registrado lo recibió. Si no se confirma, el código no abre nada.
         let codigo = udt.codigo(hecho.id_usuario, hecho.fecha_creacion);
-        udt.entregar(hecho.id_usuario, &codigo);
-        Ok(())
+        Ok(udt.entregar(hecho.id_usuario, &codigo)?)
     }
 }

@@ -1,8 +1,8 @@
 //! La consulta `ListarReservas`: todas, canceladas, sin pagar, de un cliente, o las que cumplan varias cosas.
 
-use super::ConsultasReservas;
 use crate::modulos::vuelos::aplicacion::dto::ReservaResumen;
 use crate::modulos::vuelos::aplicacion::errores::ErrorVuelos;
+use crate::modulos::vuelos::aplicacion::puertos::ConsultasReservas;
 use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdCliente};
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};
 use crate::seedwork::aplicacion::paginas::{Cursor, Pagina, Pedido};

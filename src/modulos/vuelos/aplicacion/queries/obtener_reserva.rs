@@ -1,8 +1,8 @@
 //! La consulta `ObtenerReserva`.
 
-use super::ConsultasReservas;
 use crate::modulos::vuelos::aplicacion::dto::ReservaDetalle;
 use crate::modulos::vuelos::aplicacion::errores::ErrorVuelos;
+use crate::modulos::vuelos::aplicacion::puertos::ConsultasReservas;
 use crate::modulos::vuelos::dominio::reserva::IdReserva;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};
 

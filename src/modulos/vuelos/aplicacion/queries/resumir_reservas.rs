@@ -1,8 +1,8 @@
 //! La consulta `ResumirReservas`: lo que otro módulo, que sólo conoce identidades, necesita para mostrarlas.
 
-use super::ConsultasReservas;
 use crate::modulos::vuelos::aplicacion::dto::ReservaResumen;
 use crate::modulos::vuelos::aplicacion::errores::ErrorVuelos;
+use crate::modulos::vuelos::aplicacion::puertos::ConsultasReservas;
 use crate::modulos::vuelos::dominio::reserva::IdReserva;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};
 

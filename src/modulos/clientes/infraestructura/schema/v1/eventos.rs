@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::modulos::clientes::dominio::eventos::{
     HechoUsuario, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
 };
+use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
     ErrorAvro, EsquemaAvro, campo_nuevo, escribir, esquema, milisegundos,
 };
@@ -44,21 +46,24 @@ impl From<&HechoUsuario> for Carga {
     }
 }
 
-fn sobre(tipo: &'static str, hecho: &HechoUsuario) -> Result<Sobre, ErrorAvro> {
+fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoUsuario) -> Result<Sobre, ErrorAvro> {
     let id = Uuid::now_v7();
-    let ocurrido_en = hecho.fecha_actualizacion;
     let datos = escribir(&ESQUEMA, id, tipo, ocurrido_en, &Carga::from(hecho))?;
     Ok(Sobre { id, topico: TOPICO, clave: hecho.id_usuario.into(), tipo, ocurrido_en, datos })
 }
 
 macro_rules! publicable {
-    ($($evento:ident),+) => {
+    ($($evento:ident = $tipo:literal),+) => {
         $(impl Publicable for $evento {
             fn sobre(&self) -> Result<Sobre, ErrorAvro> {
-                sobre(stringify!($evento), &self.0)
+                sobre($tipo, self.ocurrido_en(), &self.0)
             }
         })+
     };
 }
 
-publicable!(UsuarioRegistrado, UsuarioValidado, UsuarioDesactivado);
+publicable!(
+    UsuarioRegistrado = "UsuarioRegistrado",
+    UsuarioValidado = "UsuarioValidado",
+    UsuarioDesactivado = "UsuarioDesactivado"
+);

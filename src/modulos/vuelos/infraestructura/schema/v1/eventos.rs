@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::modulos::vuelos::dominio::eventos::{
     HechoReserva, ReservaAprobada, ReservaCancelada, ReservaCreada, ReservaPagada,
 };
+use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
     ErrorAvro, EsquemaAvro, campo_nuevo, campo_original, escribir, esquema, milisegundos,
 };
@@ -26,7 +28,8 @@ static ESQUEMA: EsquemaAvro = LazyLock::new(|| {
     esquema("EventoReservaCreada", "ReservaCreadaPayload", &campos)
 });
 
-/// Los cuatro primeros miembros van siempre llenos: los lectores del sistema original no los comprueban.
+/// Los cuatro primeros miembros van en todos los eventos (`id_cliente`, nulo si no hay cliente): los lectores del
+/// sistema original los usan sin comprobar que estén.
 #[derive(Serialize)]
 struct Carga {
     id_reserva: Option<String>,
@@ -48,24 +51,28 @@ impl From<&HechoReserva> for Carga {
     }
 }
 
-fn sobre(tipo: &'static str, hecho: &HechoReserva) -> Result<Sobre, ErrorAvro> {
+fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoReserva) -> Result<Sobre, ErrorAvro> {
     let id = Uuid::now_v7();
-    let ocurrido_en = hecho.fecha_actualizacion;
     let datos = escribir(&ESQUEMA, id, tipo, ocurrido_en, &Carga::from(hecho))?;
     Ok(Sobre { id, topico: TOPICO, clave: hecho.id_reserva.into(), tipo, ocurrido_en, datos })
 }
 
 macro_rules! publicable {
-    ($($evento:ident),+) => {
+    ($($evento:ident = $tipo:literal),+) => {
         $(impl Publicable for $evento {
             fn sobre(&self) -> Result<Sobre, ErrorAvro> {
-                sobre(stringify!($evento), &self.0)
+                sobre($tipo, self.ocurrido_en(), &self.0)
             }
         })+
     };
 }
 
-publicable!(ReservaCreada, ReservaPagada, ReservaAprobada, ReservaCancelada);
+publicable!(
+    ReservaCreada = "ReservaCreada",
+    ReservaPagada = "ReservaPagada",
+    ReservaAprobada = "ReservaAprobada",
+    ReservaCancelada = "ReservaCancelada"
+);
 
 #[cfg(test)]
 mod pruebas {
