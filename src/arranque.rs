@@ -6,22 +6,34 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::api::{self, App};
 use crate::config::{Base, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
+use crate::modulos::vuelos;
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
+use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
+use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
+use crate::seedwork::infraestructura::mensajeria::consumo::{self, Consumo};
+use crate::seedwork::infraestructura::mensajeria::despachador::Despachador;
+use crate::seedwork::infraestructura::mensajeria::enrutador::{Enrutador, Rutas};
+use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
-use crate::servicios::Servicios;
+use crate::servicios::{FabricaApp, Servicios};
+
+/// Conexiones a PostgreSQL para mover mensajes: el reparto, los latidos y las entregas que se confirman.
+const CONEXIONES_MENSAJERIA: usize = 6;
 
 /// Por qué no se pudo arrancar.
 #[derive(Debug, Error)]
@@ -44,6 +56,9 @@ pub enum ErrorArranque {
     /// Falló el almacén.
     #[error(transparent)]
     Falla(#[from] Falla),
+    /// Un esquema de los mensajes no es válido.
+    #[error(transparent)]
+    Esquema(#[from] ErrorAvro),
     /// El sistema no deja hacer algo básico.
     #[error(transparent)]
     Sistema(#[from] std::io::Error),
@@ -97,18 +112,21 @@ async fn atender(
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
-    let app = app?;
+    let Compuesto { app, consumo } = app?;
     let mediador = Arc::clone(&app.mediador);
+    let mensajes = consumo::arrancar(consumo, parar.clone());
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
-    esperar_ordenes(mediador.esperar_ordenes(), limite).await;
-    Ok(())
-}
-
-async fn esperar_ordenes(ordenes: impl Future<Output = ()>, limite: Instant) {
-    if timeout_at(limite, ordenes).await.is_err() {
+    let cierre = async {
+        if let Err(causa) = mensajes.await {
+            error!(%causa, "el consumo terminó en pánico");
+        }
+        mediador.esperar_ordenes().await;
+    };
+    if timeout_at(limite, cierre).await.is_err() {
         warn!("quedaron órdenes sin terminar al cerrar; PostgreSQL las deshace");
     }
+    Ok(())
 }
 
 /// Cómo conectar, y cómo contarlo.
@@ -130,22 +148,47 @@ fn base_de_datos(
     }
 }
 
+/// El programa compuesto: lo que atiende HTTP y lo que trabaja por detrás.
+struct Compuesto {
+    app: App,
+    consumo: Consumo<FabricaApp>,
+}
+
 async fn componer(
     config: &Config,
     opciones: &PgConnectOptions,
     entrega: Box<dyn EntregaCodigos>,
-) -> Result<App, ErrorArranque> {
+) -> Result<Compuesto, ErrorArranque> {
     migrar(opciones).await?;
     let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
+    // Los mensajes tienen sus propias conexiones: ni esperan a las peticiones ni las hacen esperar.
+    let mensajeria = fondo(CONEXIONES_MENSAJERIA)?;
     let codigos = clave(&escritura, "codigos-validacion").await?;
-    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)? };
-    let fabrica = FabricaPg::nueva(escritura, lectura.clone(), servicios);
+    let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
+    let aviso = Arc::new(Notify::new());
+    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
+    let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
-    Ok(App { mediador, lectura })
+    let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
+    let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), escritura, Arc::clone(&aviso));
+    let consumo = Consumo {
+        enrutador,
+        mediador: Arc::clone(&mediador),
+        bus: BusLocal::nuevo(mensajeria.clone()),
+        carriles: Carriles::nuevos(mensajeria),
+        ids,
+        aviso,
+    };
+    Ok(Compuesto { app: App { mediador, despachador: Arc::new(despachador), lectura }, consumo })
 }
 
 /// Las reacciones de todos los módulos.
 fn reacciones() -> Reacciones<UnidadTrabajoPg<Servicios>> {
     clientes::reacciones()
+}
+
+/// Los comandos que llegan por el bus, de todos los módulos, en el orden de los esquemas.
+fn rutas() -> Rutas<FabricaApp> {
+    vuelos::rutas().y(clientes::rutas())
 }

@@ -2,12 +2,16 @@
 
 use crate::modulos::clientes::ServiciosClientes;
 use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::infraestructura::mensajeria::despachador::Despachador;
+use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::FabricaPg;
 
 /// Los servicios de todos los módulos. Cada módulo pide los suyos con `AsRef`.
 pub struct Servicios {
     /// Los del módulo de clientes.
     pub clientes: ServiciosClientes,
+    /// Las identidades de los comandos aceptados.
+    pub ids: IdsComando,
 }
 
 impl AsRef<ServiciosClientes> for Servicios {
@@ -16,5 +20,15 @@ impl AsRef<ServiciosClientes> for Servicios {
     }
 }
 
+impl AsRef<IdsComando> for Servicios {
+    fn as_ref(&self) -> &IdsComando {
+        &self.ids
+    }
+}
+
+/// La fábrica de unidades de trabajo de este programa.
+pub type FabricaApp = FabricaPg<Servicios>;
+/// El despachador de este programa.
+pub type DespachadorApp = Despachador<FabricaApp>;
 /// El mediador de este programa.
-pub type MediadorApp = Mediador<FabricaPg<Servicios>>;
+pub type MediadorApp = Mediador<FabricaApp>;

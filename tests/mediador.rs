@@ -37,6 +37,13 @@ impl ErrorModulo for ErrorCosas {
         }
     }
 
+    fn en_falla(self) -> Result<Falla, Rechazo> {
+        match self {
+            Self::Falla(falla) => Ok(falla),
+            Self::Rechazo(rechazo) => Err(rechazo),
+        }
+    }
+
     fn rechazo(&self) -> Rechazo {
         match self {
             Self::Falla(falla) => falla.into(),

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -15,6 +15,7 @@ use super::clientes_cuerpos::{CuerpoSesion, CuerpoUsuario, CuerpoValidacion, Est
 use super::cuerpo::Cuerpo;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::problema::Problema;
+use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
@@ -119,13 +120,16 @@ async fn validar(
 #[utoipa::path(post, path = "/clientes/usuario/{id}/desactivar", tag = "clientes",
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario desactivado", body = RespuestaUsuario),
+        (status = 202, description = "Aceptado, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema)))]
 async fn desactivar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-) -> Result<Json<RespuestaUsuario>, Problema> {
-    Ok(Json(app.mediador.ejecutar(contexto, DesactivarUsuario { id: IdUsuario(id) }).await?.into()))
+    cabeceras: HeaderMap,
+) -> Result<Response, Problema> {
+    let comando = DesactivarUsuario { id: IdUsuario(id) };
+    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, comando).await
 }
 
 /// Lista las reservas de un usuario, de la más nueva a la más vieja.

@@ -18,6 +18,7 @@ use super::problema::Problema;
 #[openapi(
     info(title = "AeroAlpes", description = "Reservas de la aerolínea AeroAlpes", license(name = "MIT", identifier = "MIT")),
     tags((name = "vuelos", description = "Reservas"), (name = "clientes", description = "Usuarios"),
+        (name = "comandos", description = "Cómo terminó lo aceptado"),
         (name = "salud", description = "Si el servicio vive y puede atender"),
         (name = "especificación", description = "Este documento")),
     components(schemas(Problema))
@@ -72,7 +73,8 @@ impl Modify for ProblemasComunes {
 
 fn completar(operacion: &mut Operation, con_id: bool) {
     let con_cuerpo = operacion.request_body.is_some();
-    let del_negocio = operacion.tags.iter().flatten().any(|etiqueta| etiqueta == "vuelos" || etiqueta == "clientes");
+    let del_negocio =
+        operacion.tags.iter().flatten().any(|etiqueta| etiqueta != "salud" && etiqueta != "especificación");
     let con_parametros = operacion.parameters.as_ref().is_some_and(|parametros| !parametros.is_empty());
     let comunes = [
         ("400", con_cuerpo || con_parametros, "Los datos no se pueden leer o rompen una regla"),

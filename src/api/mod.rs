@@ -3,6 +3,7 @@
 pub mod capas;
 mod clientes;
 mod clientes_cuerpos;
+mod comandos;
 mod cuerpo;
 pub mod especificacion;
 mod fechas;
@@ -10,6 +11,7 @@ mod objeto;
 mod opcional;
 mod paginas;
 mod problema;
+mod respuesta_asincrona;
 mod ruta;
 mod salud;
 pub mod servidor;
@@ -24,13 +26,15 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::problema::Problema;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
-use crate::servicios::MediadorApp;
+use crate::servicios::{DespachadorApp, MediadorApp};
 
 /// Lo que comparten todas las rutas.
 #[derive(Clone)]
 pub struct App {
     /// Por donde se despacha todo.
     pub mediador: Arc<MediadorApp>,
+    /// Por donde se acepta lo que se cumplirá después.
+    pub despachador: Arc<DespachadorApp>,
     /// Para saber si la base de datos responde.
     pub lectura: Conexiones,
 }
@@ -40,6 +44,7 @@ pub fn rutas(app: App) -> Router {
     let documentadas = OpenApiRouter::with_openapi(especificacion::base())
         .merge(vuelos::rutas())
         .merge(clientes::rutas())
+        .merge(comandos::rutas())
         .merge(salud::rutas())
         .merge(especificacion::rutas());
     let (rutas, openapi) = documentadas.split_for_parts();

@@ -139,7 +139,7 @@ impl From<Rechazo> for Problema {
         Self {
             puntero: rechazo.puntero,
             error,
-            ..Self::nuevo(estado, rechazo.codigo, titulo(rechazo.clase), rechazo.mensaje)
+            ..Self::nuevo(estado, &rechazo.codigo, titulo(rechazo.clase), rechazo.mensaje)
         }
         .con_espera(matches!(rechazo.clase, Clase::Ocupado | Clase::NoDisponible))
     }
@@ -151,6 +151,7 @@ const fn estado(clase: Clase) -> StatusCode {
         Clase::NoAutenticado => StatusCode::UNAUTHORIZED,
         Clase::NoEncontrado => StatusCode::NOT_FOUND,
         Clase::Conflicto | Clase::Ocupado => StatusCode::CONFLICT,
+        Clase::Caducado => StatusCode::GONE,
         Clase::NoProcesable => StatusCode::UNPROCESSABLE_ENTITY,
         Clase::NoDisponible => StatusCode::SERVICE_UNAVAILABLE,
         Clase::Interno => StatusCode::INTERNAL_SERVER_ERROR,
@@ -163,6 +164,7 @@ const fn titulo(clase: Clase) -> &'static str {
         Clase::NoAutenticado => "Las credenciales no sirven",
         Clase::NoEncontrado => "No existe",
         Clase::Conflicto => "El estado actual no lo permite",
+        Clase::Caducado => "Ya no se guarda",
         Clase::Ocupado => "Los datos están ocupados",
         Clase::NoProcesable => "Los datos se refieren a algo que no existe",
         Clase::NoDisponible => "El servicio no está disponible",

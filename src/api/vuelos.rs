@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -12,24 +13,28 @@ use uuid::Uuid;
 use super::App;
 use super::capas::ContextoHttp;
 use super::cuerpo::Cuerpo;
+use super::fechas::Fecha;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::problema::Problema;
+use super::respuesta_asincrona::{RespuestaAceptado, aceptar, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::{CuerpoReserva, EstadoDeReserva, RespuestaReserva, RespuestaResumen};
 use crate::modulos::vuelos::{
-    AprobarReserva, CancelarReserva, CrearReserva, EstadoReserva, FiltroReservas, IdCliente, IdReserva, ListarReservas,
-    ObtenerReserva, PagarReserva,
+    AprobarReserva, CancelarReserva, EstadoReserva, EventoEnHistoria, FiltroReservas, IdCliente, IdReserva,
+    ListarReservas, ObtenerHistoria, ObtenerReserva, PagarReserva,
 };
 
 /// Las rutas del módulo.
 pub fn rutas() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(reservar, listar))
+        .routes(routes!(reservar_asincrona))
         .routes(routes!(dar_reserva))
         .routes(routes!(dar_reserva_usando_query))
         .routes(routes!(pagar))
         .routes(routes!(aprobar))
         .routes(routes!(cancelar))
+        .routes(routes!(historia))
 }
 
 /// Crea una reserva y la devuelve como quedó guardada.
@@ -42,9 +47,19 @@ async fn reservar(
     ContextoHttp(contexto): ContextoHttp,
     Cuerpo(cuerpo): Cuerpo<CuerpoReserva>,
 ) -> Result<Json<RespuestaReserva>, Problema> {
-    let id_cliente = cuerpo.id_cliente();
-    let comando = CrearReserva { id: IdReserva::nueva(), id_cliente, itinerarios: cuerpo.itinerarios()? };
-    Ok(Json(app.mediador.ejecutar(contexto, comando).await?.into()))
+    Ok(Json(app.mediador.ejecutar(contexto, cuerpo.comando()?).await?.into()))
+}
+
+/// Acepta una reserva para crearla después (pasos 2 y 3 del tutorial); `/comandos/{id}` dice cómo terminó.
+#[utoipa::path(post, path = "/vuelos/reserva-comando", tag = "vuelos", request_body = CuerpoReserva,
+    responses((status = 202, description = "Aceptada", body = RespuestaAceptado,
+        headers(("Location" = String, description = "Dónde preguntar cómo terminó")))))]
+async fn reservar_asincrona(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    Cuerpo(cuerpo): Cuerpo<CuerpoReserva>,
+) -> Result<Response, Problema> {
+    aceptar(&app, contexto, &cuerpo.comando()?).await
 }
 
 /// Devuelve una reserva.
@@ -108,35 +123,73 @@ async fn listar(
 /// Paga una reserva pendiente.
 #[utoipa::path(post, path = "/vuelos/reserva/{id}/pagar", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
     responses((status = 200, description = "La reserva pagada", body = RespuestaReserva),
+        (status = 202, description = "Aceptada, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "La reserva no está pendiente, o está ocupada", body = Problema)))]
 async fn pagar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-) -> Result<Json<RespuestaReserva>, Problema> {
-    Ok(Json(app.mediador.ejecutar(contexto, PagarReserva { id: IdReserva(id) }).await?.into()))
+    cabeceras: HeaderMap,
+) -> Result<Response, Problema> {
+    let comando = PagarReserva { id: IdReserva(id) };
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, comando).await
 }
 
 /// Aprueba una reserva pagada.
 #[utoipa::path(post, path = "/vuelos/reserva/{id}/aprobar", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
     responses((status = 200, description = "La reserva aprobada", body = RespuestaReserva),
+        (status = 202, description = "Aceptada, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "La reserva no está pagada, o está ocupada", body = Problema)))]
 async fn aprobar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-) -> Result<Json<RespuestaReserva>, Problema> {
-    Ok(Json(app.mediador.ejecutar(contexto, AprobarReserva { id: IdReserva(id) }).await?.into()))
+    cabeceras: HeaderMap,
+) -> Result<Response, Problema> {
+    let comando = AprobarReserva { id: IdReserva(id) };
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, comando).await
 }
 
 /// Cancela una reserva, de forma definitiva.
 #[utoipa::path(post, path = "/vuelos/reserva/{id}/cancelar", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
     responses((status = 200, description = "La reserva cancelada", body = RespuestaReserva),
+        (status = 202, description = "Aceptada, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "La reserva ya está cancelada, o está ocupada", body = Problema)))]
 async fn cancelar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-) -> Result<Json<RespuestaReserva>, Problema> {
-    Ok(Json(app.mediador.ejecutar(contexto, CancelarReserva { id: IdReserva(id) }).await?.into()))
+    cabeceras: HeaderMap,
+) -> Result<Response, Problema> {
+    let comando = CancelarReserva { id: IdReserva(id) };
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, comando).await
+}
+
+/// Un evento de una reserva y sus momentos.
+#[derive(Serialize, ToSchema)]
+struct RespuestaEvento {
+    /// El nombre del evento.
+    #[schema(example = "ReservaCreada")]
+    r#type: String,
+    /// Cuándo ocurrió.
+    ocurrido_en: Fecha,
+    /// Cuándo confirmó el bus que lo tenía.
+    publicado_en: Option<Fecha>,
+    /// Cuándo lo recibió nuestro propio consumidor.
+    recibido_en: Option<Fecha>,
+}
+
+/// Cuenta qué le pasó a una reserva, en orden, y qué fue de cada noticia.
+#[utoipa::path(get, path = "/vuelos/reserva/{id}/historia", tag = "vuelos",
+    params(("id" = Uuid, Path, description = "La reserva")),
+    responses((status = 200, description = "Sus eventos, en orden", body = Vec<RespuestaEvento>)))]
+async fn historia(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<Vec<RespuestaEvento>>, Problema> {
+    let eventos = app.mediador.consultar(ObtenerHistoria { id: IdReserva(id) }).await?;
+    let respuesta = |evento: EventoEnHistoria| RespuestaEvento {
+        r#type: evento.tipo,
+        ocurrido_en: Fecha(evento.ocurrido_en),
+        publicado_en: evento.publicado_en.map(Fecha),
+        recibido_en: evento.recibido_en.map(Fecha),
+    };
+    Ok(Json(eventos.into_iter().map(respuesta).collect()))
 }

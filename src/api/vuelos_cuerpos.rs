@@ -8,7 +8,8 @@ use super::fechas::Fecha;
 use super::objeto::Objeto;
 use super::opcional;
 use crate::modulos::vuelos::{
-    Aeropuerto, IdCliente, Itinerario, Itinerarios, Leg, Odo, ReservaDetalle, ReservaResumen, Segmento,
+    Aeropuerto, CrearReserva, IdCliente, IdReserva, Itinerario, Itinerarios, Leg, Odo, ReservaDetalle, ReservaResumen,
+    Segmento,
 };
 use crate::seedwork::dominio::reglas::{ReglaRota, construir_lista};
 
@@ -69,17 +70,13 @@ pub struct CuerpoAeropuerto {
 }
 
 impl CuerpoReserva {
-    /// El cliente, si se dijo.
-    pub fn id_cliente(&self) -> Option<IdCliente> {
-        self.id_cliente.map(IdCliente)
-    }
-
-    /// Los itinerarios, comprobados.
+    /// El comando que crea la reserva, con una identidad nueva.
     ///
     /// # Errors
     /// La primera regla rota, con el puntero del dato.
-    pub fn itinerarios(self) -> Result<Itinerarios, ReglaRota> {
-        Itinerarios::nuevos(construir_lista("itinerarios", self.itinerarios, itinerario)?)
+    pub fn comando(self) -> Result<CrearReserva, ReglaRota> {
+        let itinerarios = Itinerarios::nuevos(construir_lista("itinerarios", self.itinerarios, itinerario)?)?;
+        Ok(CrearReserva { id: IdReserva::nueva(), id_cliente: self.id_cliente.map(IdCliente), itinerarios })
     }
 }
 

@@ -17,7 +17,7 @@ pub type Fabrica = FabricaPg<()>;
 
 /// Una fábrica con su propio fondo de conexiones.
 pub fn fabrica(base: &BaseDePrueba, conexiones: usize) -> Fabrica {
-    FabricaPg::nueva(base.conexiones(conexiones), base.conexiones(2), ())
+    FabricaPg::nueva(base.conexiones(conexiones), base.conexiones(2), (), std::sync::Arc::default())
 }
 
 /// Crea la tabla, si falta, y una cosa con valor 0 y versión 1.
@@ -25,6 +25,7 @@ pub async fn crear(base: &BaseDePrueba) -> Uuid {
     let id = Uuid::now_v7();
     base.ordenar("CREATE TABLE IF NOT EXISTS cosas (id uuid PRIMARY KEY, valor int NOT NULL, version bigint NOT NULL)")
         .await;
+    base.ordenar("CREATE TABLE IF NOT EXISTS numeros (id uuid, numero bigint, orden bigserial)").await;
     base.ordenar(&format!("INSERT INTO cosas VALUES ('{id}', 0, 1)")).await;
     id
 }
@@ -54,6 +55,13 @@ pub async fn leer(udt: &mut UnidadTrabajoPg<()>, id: Uuid, bloquea: Bloquea) -> 
 pub fn insercion(id: Uuid, valor: i32) -> Escritura {
     Escritura::insercion("cosas", id, move |sql| {
         sql.push("INSERT INTO cosas VALUES (").push_bind(id).push(", ").push_bind(valor).push(", 1)");
+    })
+}
+
+/// Añade un número a la lista de una cosa.
+pub fn numero(id: Uuid, numero: i64) -> Escritura {
+    Escritura::insercion("numeros", Uuid::now_v7(), move |sql| {
+        sql.push("INSERT INTO numeros (id, numero) VALUES (").push_bind(id).push(", ").push_bind(numero).push(")");
     })
 }
 

@@ -14,4 +14,5 @@ pub use dominio::contrasena::Contrasena;
 pub use dominio::email::Email;
 pub use dominio::identificacion::Identificacion;
 pub use dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario};
+pub use infraestructura::rutas::rutas;
 pub use infraestructura::servicios::{EntregaPorConsola, ServiciosClientes};

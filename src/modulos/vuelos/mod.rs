@@ -11,6 +11,7 @@ pub use aplicacion::queries::*;
 pub use dominio::eventos::ReservaCreada;
 pub use dominio::itinerario::{Aeropuerto, Itinerario, Itinerarios, Leg, Odo, Segmento};
 pub use dominio::reserva::{EstadoReserva, IdCliente, IdReserva};
+pub use infraestructura::rutas::rutas;
 
 /// Un evento cualquiera, para probar a quienes reaccionan a él.
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::contexto::Contexto;
+use super::recepcion::{Fin, Recepcion};
 use super::unidad_trabajo::UnidadTrabajo;
 use crate::seedwork::dominio::entidades::AgregacionRaiz;
 use crate::seedwork::dominio::eventos::EventoDominio;
@@ -50,6 +51,10 @@ impl<A: AgregacionRaiz> UnidadTrabajo for UdtDoble<A> {
     }
 
     async fn volver_a(&mut self, (): ()) -> Result<(), Falla> {
+        Ok(())
+    }
+
+    async fn anotar_recepcion(&mut self, _: &Recepcion, _: Fin) -> Result<(), Falla> {
         Ok(())
     }
 

@@ -12,6 +12,8 @@ use super::causas::cadena;
 use super::contexto::Contexto;
 use super::mensajes::{ErrorModulo, Handler, HandlerQuery};
 use super::reacciones::{Negativa, Reacciones};
+use super::recepcion::{Fin, Recepcion};
+use super::rechazo::Rechazo;
 use super::unidad_trabajo::{Fabrica, UnidadTrabajo};
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -46,10 +48,54 @@ impl<F: Fabrica> Mediador<F> {
     /// # Errors
     /// Los del módulo del comando. Salvo con [`Falla::Desconectada`], no queda nada guardado.
     pub async fn ejecutar<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
+        self.cumplir(contexto, comando, None).await
+    }
+
+    /// Cumple un comando que llegó en un mensaje: el mensaje y el resultado quedan en la misma transacción.
+    ///
+    /// # Errors
+    /// Los del módulo del comando; [`Falla::YaRecibido`] si el mensaje ya se había recibido.
+    pub async fn ejecutar_una_vez<C: Handler<F::Udt>>(
+        &self,
+        contexto: Contexto,
+        recepcion: Recepcion,
+        comando: C,
+    ) -> Result<C::Salida, C::Error> {
+        self.cumplir(contexto, comando, Some(recepcion)).await
+    }
+
+    async fn cumplir<C: Handler<F::Udt>>(
+        &self,
+        contexto: Contexto,
+        comando: C,
+        recepcion: Option<Recepcion>,
+    ) -> Result<C::Salida, C::Error> {
         let span = info_span!("comando", nombre = C::NOMBRE, correlacion = %contexto.correlacion);
         let nucleo = Arc::clone(&self.nucleo);
-        let tarea = async move { nucleo.con_reintentos(contexto.ahora(), comando).await };
+        let tarea = async move { nucleo.con_reintentos(contexto.ahora(), comando, recepcion.as_ref()).await };
         en_tarea_propia(&self.tareas, span, tarea).await
+    }
+
+    /// Recibe un mensaje que no trae ninguna orden.
+    ///
+    /// # Errors
+    /// Las del almacén; [`Falla::YaRecibido`] si ya se había recibido.
+    pub async fn recibir(&self, contexto: Contexto, recepcion: Recepcion) -> Result<(), Falla> {
+        self.anotar(contexto, recepcion, Fin::Ejecutado).await
+    }
+
+    /// Recibe un mensaje cuyo comando no se cumplirá, y guarda por qué.
+    ///
+    /// # Errors
+    /// Las del almacén; [`Falla::YaRecibido`] si ya se había recibido.
+    pub async fn rechazar(&self, contexto: Contexto, recepcion: Recepcion, rechazo: Rechazo) -> Result<(), Falla> {
+        self.anotar(contexto, recepcion, Fin::Rechazado(rechazo)).await
+    }
+
+    async fn anotar(&self, contexto: Contexto, recepcion: Recepcion, fin: Fin) -> Result<(), Falla> {
+        let mut udt = self.nucleo.fabrica.abrir(contexto);
+        udt.anotar_recepcion(&recepcion, fin).await?;
+        udt.confirmar().await
     }
 
     /// Responde una consulta.
@@ -96,17 +142,22 @@ fn registrar(error: &impl ErrorModulo) {
         Some(Falla::Desconectada(causa) | Falla::Inaccesible(causa)) => {
             warn!(causa = %cadena(causa.as_ref()), "sin contacto con la base de datos");
         }
+        Some(Falla::YaRecibido) | None => {}
         Some(falla) => warn!(%falla, "la operación no se pudo completar"),
-        None => {}
     }
 }
 
 impl<F: Fabrica> Nucleo<F> {
-    async fn con_reintentos<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
+    async fn con_reintentos<C: Handler<F::Udt>>(
+        &self,
+        contexto: Contexto,
+        comando: C,
+        recepcion: Option<&Recepcion>,
+    ) -> Result<C::Salida, C::Error> {
         let limite = Instant::now() + self.plazo;
         let mut intento = 0;
         loop {
-            let resultado = self.una_transaccion(contexto.clone(), comando.clone(), limite).await;
+            let resultado = self.una_transaccion(contexto.clone(), comando.clone(), recepcion, limite).await;
             let choco = resultado.as_ref().is_err_and(|error| error.falla().is_some_and(Falla::es_reintentable));
             let volver = Instant::now() + espera(intento);
             if !choco || intento == REINTENTOS || volver >= limite {
@@ -122,11 +173,12 @@ impl<F: Fabrica> Nucleo<F> {
         &self,
         contexto: Contexto,
         comando: C,
+        recepcion: Option<&Recepcion>,
         limite: Instant,
     ) -> Result<C::Salida, C::Error> {
         let mut udt = self.fabrica.abrir(contexto);
         // El plazo corta el trabajo, nunca la confirmación: así la respuesta dice siempre la verdad.
-        let trabajo = timeout_at(limite, self.manejar(comando, &mut udt)).await;
+        let trabajo = timeout_at(limite, self.manejar(comando, recepcion, &mut udt)).await;
         match trabajo.unwrap_or_else(|_| Err(Falla::PlazoVencido.into())) {
             Ok(salida) => {
                 udt.confirmar().await?;
@@ -139,12 +191,20 @@ impl<F: Fabrica> Nucleo<F> {
         }
     }
 
-    async fn manejar<C: Handler<F::Udt>>(&self, comando: C, udt: &mut F::Udt) -> Result<C::Salida, C::Error> {
+    async fn manejar<C: Handler<F::Udt>>(
+        &self,
+        comando: C,
+        recepcion: Option<&Recepcion>,
+        udt: &mut F::Udt,
+    ) -> Result<C::Salida, C::Error> {
         let salida = comando.manejar(udt).await?;
         self.reacciones.correr(udt).await.map_err(|negativa| match negativa {
             Negativa::Rechazo(rechazo) => C::Error::from(rechazo),
             Negativa::Falla(falla) => C::Error::from(falla),
         })?;
+        if let Some(recepcion) = recepcion {
+            udt.anotar_recepcion(recepcion, Fin::Ejecutado).await?;
+        }
         udt.preparar().await?;
         Ok(salida)
     }

@@ -63,4 +63,10 @@ pub trait ErrorModulo: std::error::Error + From<Falla> + From<Rechazo> + Send + 
 
     /// La explicación para quien lo pidió.
     fn rechazo(&self) -> Rechazo;
+
+    /// La falla técnica o, si no es eso lo que ocurrió, la explicación.
+    ///
+    /// # Errors
+    /// El rechazo.
+    fn en_falla(self) -> Result<Falla, Rechazo>;
 }

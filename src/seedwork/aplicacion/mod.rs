@@ -8,5 +8,7 @@ pub mod mediador;
 pub mod mensajes;
 pub mod paginas;
 pub mod reacciones;
+pub mod recepcion;
 pub mod rechazo;
+pub mod resultados;
 pub mod unidad_trabajo;

@@ -1,5 +1,7 @@
 //! Cómo dice «no» la aplicación, igual para todos los módulos y para todos los bordes.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use crate::seedwork::dominio::reglas::ReglaRota;
@@ -16,6 +18,8 @@ pub enum Clase {
     NoEncontrado,
     /// El estado actual no lo permite.
     Conflicto,
+    /// Existió, pero ya no se guarda.
+    Caducado,
     /// Los datos se entienden, pero se refieren a algo que no existe.
     NoProcesable,
     /// Otra operación ocupa los datos; vale la pena repetir.
@@ -26,6 +30,32 @@ pub enum Clase {
     Interno,
 }
 
+impl Clase {
+    const TODAS: [(Self, &'static str); 9] = [
+        (Self::Invalido, "invalido"),
+        (Self::NoAutenticado, "no-autenticado"),
+        (Self::NoEncontrado, "no-encontrado"),
+        (Self::Conflicto, "conflicto"),
+        (Self::Caducado, "caducado"),
+        (Self::NoProcesable, "no-procesable"),
+        (Self::Ocupado, "ocupado"),
+        (Self::NoDisponible, "no-disponible"),
+        (Self::Interno, "interno"),
+    ];
+
+    /// El nombre con que se guarda.
+    #[must_use]
+    pub fn nombre(self) -> &'static str {
+        Self::TODAS.iter().find(|(clase, _)| *clase == self).map_or("interno", |(_, nombre)| nombre)
+    }
+
+    /// La clase de ese nombre; uno que no se conoce es un defecto.
+    #[must_use]
+    pub fn de_nombre(nombre: &str) -> Self {
+        Self::TODAS.iter().find(|(_, conocido)| *conocido == nombre).map_or(Self::Interno, |(clase, _)| *clase)
+    }
+}
+
 /// Una negativa con su motivo: lo único que un módulo necesita saber del error de otro.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{mensaje}")]
@@ -33,9 +63,9 @@ pub struct Rechazo {
     /// De qué clase es.
     pub clase: Clase,
     /// Nombre estable del problema, en minúsculas y con guiones.
-    pub codigo: &'static str,
+    pub codigo: Cow<'static, str>,
     /// La regla de negocio incumplida, si la hay.
-    pub regla: Option<&'static str>,
+    pub regla: Option<Cow<'static, str>>,
     /// El motivo, dicho para el cliente.
     pub mensaje: String,
     /// JSON Pointer del dato que lo causó, si lo causó un dato.
@@ -45,7 +75,7 @@ pub struct Rechazo {
 impl Rechazo {
     /// Un rechazo sin regla ni puntero.
     pub fn nuevo(clase: Clase, codigo: &'static str, mensaje: impl Into<String>) -> Self {
-        Self { clase, codigo, regla: None, mensaje: mensaje.into(), puntero: None }
+        Self { clase, codigo: codigo.into(), regla: None, mensaje: mensaje.into(), puntero: None }
     }
 
     /// Dice qué dato lo causó.
@@ -57,8 +87,8 @@ impl Rechazo {
 
     /// Dice qué regla lo causó.
     #[must_use]
-    pub const fn por_regla(mut self, regla: &'static str) -> Self {
-        self.regla = Some(regla);
+    pub fn por_regla(mut self, regla: &'static str) -> Self {
+        self.regla = Some(regla.into());
         self
     }
 }
@@ -67,8 +97,8 @@ impl From<ReglaRota> for Rechazo {
     fn from(rota: ReglaRota) -> Self {
         Self {
             clase: Clase::Invalido,
-            codigo: "regla-de-negocio",
-            regla: Some(rota.regla),
+            codigo: "regla-de-negocio".into(),
+            regla: Some(rota.regla.into()),
             mensaje: rota.mensaje,
             puntero: Some(rota.puntero),
         }
@@ -84,6 +114,7 @@ impl From<&Falla> for Rechazo {
                 "Otra operación cambió antes los mismos datos. Léalos de nuevo y repita.",
             ),
             Falla::Duplicado { .. } => (Clase::Conflicto, "valor-duplicado", "Ya existe un valor igual."),
+            Falla::YaRecibido => (Clase::Conflicto, "mensaje-repetido", "Ese mensaje ya se había recibido."),
             Falla::Bloqueada => {
                 (Clase::Ocupado, "datos-bloqueados", "Otra operación tiene ocupados los datos. Repita en un momento.")
             }

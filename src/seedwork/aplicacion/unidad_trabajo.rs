@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::contexto::Contexto;
+use super::recepcion::{Fin, Recepcion};
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -28,6 +29,12 @@ pub trait UnidadTrabajo: Send + 'static {
     /// # Errors
     /// Las del almacén.
     fn volver_a(&mut self, punto: Self::Punto) -> impl Future<Output = Result<(), Falla>> + Send;
+
+    /// Anota que la orden viene de un mensaje y cómo termina, para que quede en la misma transacción.
+    ///
+    /// # Errors
+    /// Las del almacén. Al confirmar, [`Falla::YaRecibido`] si el mensaje ya se había recibido.
+    fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> impl Future<Output = Result<(), Falla>> + Send;
 
     /// Consigue lo que hará falta para confirmar. Es lo último que el plazo de la orden puede cortar.
     ///

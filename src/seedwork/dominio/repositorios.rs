@@ -49,6 +49,9 @@ pub enum Falla {
         /// La restricción de la base de datos que lo impidió.
         restriccion: String,
     },
+    /// El mensaje que provocó la orden ya se había recibido: su efecto ya está.
+    #[error("el mensaje ya se había recibido")]
+    YaRecibido,
     /// No hubo recursos (conexión, turno) a tiempo.
     #[error("el servicio está saturado")]
     Saturada,

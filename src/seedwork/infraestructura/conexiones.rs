@@ -97,7 +97,7 @@ impl Conexiones {
                 a_medias: false,
             }),
             Err(PoolError::Backend(error)) => Err(match falla_de(error) {
-                Falla::Desconectada(causa) => Falla::Inaccesible(causa),
+                Falla::Desconectada(causa) | Falla::Interna(causa) => Falla::Inaccesible(causa),
                 otra => otra,
             }),
             Err(PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => Err(Falla::Saturada),

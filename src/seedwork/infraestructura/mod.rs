@@ -5,6 +5,7 @@ pub mod conexiones;
 pub mod despacho;
 pub mod errores_pg;
 pub mod lector_pg;
+pub mod mensajeria;
 pub mod migraciones;
 pub mod postgres_embebido;
 pub mod sentencias;

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr};
+use tokio::sync::Notify;
 
 use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
 use super::lector_pg::LectorPg;
+use super::mensajeria::resultados::{entrada, resultado};
 use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
 use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
 use crate::seedwork::aplicacion::unidad_trabajo::{Fabrica, UnidadTrabajo};
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -34,6 +37,8 @@ pub struct UnidadTrabajoPg<S> {
     salida: Vec<Sobre>,
     eventos: Vec<Box<dyn EventoDominio>>,
     puntos: u32,
+    aviso: Arc<Notify>,
+    hay_mensajes: bool,
 }
 
 impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
@@ -63,6 +68,7 @@ impl<S> UnidadTrabajoPg<S> {
     /// [`Falla::Interna`] si el mensaje no se deja escribir.
     pub fn anotar_evento(&mut self, evento: impl Publicable) -> Result<(), Falla> {
         self.salida.push(evento.sobre().map_err(Falla::interna)?);
+        self.hay_mensajes = true;
         self.eventos.push(Box::new(evento));
         Ok(())
     }
@@ -207,6 +213,14 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
         Ok(())
     }
 
+    async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
+        self.escrituras.push(entrada(recepcion));
+        if let Some(comando) = &recepcion.comando {
+            self.escrituras.push(resultado(comando, fin));
+        }
+        Ok(())
+    }
+
     async fn preparar(&mut self) -> Result<(), Falla> {
         if self.nada_anotado() && !self.abierta {
             return Ok(());
@@ -219,6 +233,9 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
         match self.escribir_y_confirmar().await {
             Ok(()) => {
                 self.devolver_conexion();
+                if self.hay_mensajes {
+                    self.aviso.notify_one();
+                }
                 Ok(())
             }
             Err(falla) => {
@@ -242,12 +259,13 @@ pub struct FabricaPg<S> {
     escritura: Conexiones,
     lectura: Conexiones,
     servicios: Arc<S>,
+    aviso: Arc<Notify>,
 }
 
 impl<S> FabricaPg<S> {
-    /// Una fábrica con los servicios que piden los handlers.
-    pub fn nueva(escritura: Conexiones, lectura: Conexiones, servicios: S) -> Self {
-        Self { escritura, lectura, servicios: Arc::new(servicios) }
+    /// Una fábrica con los servicios que piden los handlers; avisa cuando una orden deja mensajes por salir.
+    pub fn nueva(escritura: Conexiones, lectura: Conexiones, servicios: S, aviso: Arc<Notify>) -> Self {
+        Self { escritura, lectura, servicios: Arc::new(servicios), aviso }
     }
 }
 
@@ -267,6 +285,8 @@ impl<S: Send + Sync + 'static> Fabrica for FabricaPg<S> {
             salida: Vec::new(),
             eventos: Vec::new(),
             puntos: 0,
+            aviso: Arc::clone(&self.aviso),
+            hay_mensajes: false,
         }
     }
 

@@ -56,6 +56,13 @@ impl ErrorModulo for ErrorClientes {
         }
     }
 
+    fn en_falla(self) -> Result<Falla, Rechazo> {
+        match self {
+            Self::Falla(falla) => Ok(falla),
+            otro => Err(otro.rechazo()),
+        }
+    }
+
     fn rechazo(&self) -> Rechazo {
         let (clase, codigo) = match self {
             Self::UsuarioNoExiste(_) | Self::EmailNoExiste => (Clase::NoEncontrado, "usuario-no-existe"),

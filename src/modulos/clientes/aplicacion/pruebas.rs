@@ -19,6 +19,7 @@ use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::dobles::UdtDoble;
 use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
 use crate::seedwork::aplicacion::reacciones::{Negativa, Reaccion};
+use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
 use crate::seedwork::aplicacion::rechazo::Clase;
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
 use crate::seedwork::dominio::entidades::AgregacionRaiz;
@@ -54,6 +55,10 @@ impl UnidadTrabajo for Doble {
     }
 
     async fn volver_a(&mut self, (): ()) -> Result<(), Falla> {
+        Ok(())
+    }
+
+    async fn anotar_recepcion(&mut self, _: &Recepcion, _: Fin) -> Result<(), Falla> {
         Ok(())
     }
 

@@ -4,5 +4,6 @@ mod argon2id;
 mod codigos;
 mod consultas;
 mod repositorios;
+pub mod rutas;
 mod schema;
 pub mod servicios;

@@ -32,6 +32,13 @@ impl ErrorModulo for ErrorVuelos {
         }
     }
 
+    fn en_falla(self) -> Result<Falla, Rechazo> {
+        match self {
+            Self::Falla(falla) => Ok(falla),
+            otro => Err(otro.rechazo()),
+        }
+    }
+
     fn rechazo(&self) -> Rechazo {
         match self {
             Self::ReservaNoExiste(_) => Rechazo::nuevo(Clase::NoEncontrado, "reserva-no-existe", self.to_string()),

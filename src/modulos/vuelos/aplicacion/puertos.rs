@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::dto::{ReservaDetalle, ReservaResumen};
-use super::queries::FiltroReservas;
+use super::queries::{EventoEnHistoria, FiltroReservas};
 use crate::modulos::vuelos::dominio::reserva::IdReserva;
 use crate::seedwork::aplicacion::paginas::Pedido;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -22,4 +22,7 @@ pub trait ConsultasReservas: Send + Sync {
 
     /// Los resúmenes de las reservas dadas que existan, en cualquier orden.
     fn resumenes(&self, ids: Vec<IdReserva>) -> impl Future<Output = Result<Vec<ReservaResumen>, Falla>> + Send;
+
+    /// Los eventos de una reserva, en orden.
+    fn historia(&self, id: IdReserva) -> impl Future<Output = Result<Vec<EventoEnHistoria>, Falla>> + Send;
 }

@@ -7,13 +7,15 @@ use uuid::Uuid;
 
 use super::documento::Documento;
 use super::repositorios::estado;
+use super::schema::v1::eventos::TOPICO;
 use crate::modulos::vuelos::aplicacion::dto::{ReservaDetalle, ReservaResumen};
 use crate::modulos::vuelos::aplicacion::puertos::ConsultasReservas;
-use crate::modulos::vuelos::aplicacion::queries::FiltroReservas;
+use crate::modulos::vuelos::aplicacion::queries::{EventoEnHistoria, FiltroReservas};
 use crate::modulos::vuelos::dominio::reserva::{IdCliente, IdReserva};
 use crate::seedwork::aplicacion::paginas::Pedido;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::lector_pg::LectorPg;
+use crate::seedwork::infraestructura::mensajeria::historia::Paso;
 
 const COLUMNAS: &str = "SELECT id, id_cliente, estado, fecha_creacion, fecha_actualizacion FROM reservas";
 
@@ -75,6 +77,17 @@ impl<S: Send + Sync> ConsultasReservas for LectorPg<S> {
         sql.push(" WHERE id = ANY(").push_bind(ids.into_iter().map(Uuid::from).collect::<Vec<_>>()).push(")");
         let filas: Vec<FilaResumen> = self.leer(sql.build_query_as()).await?;
         filas.into_iter().map(ReservaResumen::try_from).collect()
+    }
+
+    async fn historia(&self, id: IdReserva) -> Result<Vec<EventoEnHistoria>, Falla> {
+        let pasos = LectorPg::historia(self, TOPICO, id.into()).await?;
+        let evento = |paso: Paso| EventoEnHistoria {
+            tipo: paso.tipo,
+            ocurrido_en: paso.ocurrido_en,
+            publicado_en: paso.publicada_en,
+            recibido_en: paso.recibida_en,
+        };
+        Ok(pasos.into_iter().map(evento).collect())
     }
 }
 

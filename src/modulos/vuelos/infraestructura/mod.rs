@@ -3,4 +3,5 @@
 mod consultas;
 mod documento;
 mod repositorios;
+pub mod rutas;
 mod schema;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use apache_avro::Schema;
+use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,6 +13,10 @@ use uuid::Uuid;
 
 /// Nombre con que este servicio firma sus mensajes.
 const SERVICIO: &str = "aeroalpes";
+/// Versión de la envoltura.
+const VERSION: &str = "v1";
+/// Formato de los datos.
+const FORMATO: &str = "AVRO";
 
 /// El dato no se dejó escribir con su esquema, o el esquema no es válido.
 #[derive(Debug, Error)]
@@ -48,7 +53,29 @@ struct Mensaje<'a, C> {
 /// El motivo, si `campos` no describe un registro de Avro.
 pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Schema, String> {
     let data = json!({"name": "data", "type": ["null", {"type": "record", "name": carga, "fields": campos}]});
-    let envoltura = [
+    let campos: Vec<_> = std::iter::once(data).chain(campos_de_envoltura()).collect();
+    armar(registro, &campos)
+}
+
+/// El esquema de un tópico de comandos: `data`, la envoltura y un miembro por cada comando más, en orden.
+///
+/// # Errors
+/// El motivo, si las cargas no describen registros de Avro.
+pub fn esquema_de_comandos(registro: &str, miembros: &[(&str, Value)]) -> Result<Schema, String> {
+    let (data, otros): (Vec<_>, Vec<_>) = miembros.iter().partition(|(nombre, _)| *nombre == "data");
+    let data = data.into_iter().map(|(nombre, carga)| json!({"name": nombre, "type": ["null", carga]}));
+    let otros =
+        otros.into_iter().map(|(nombre, carga)| json!({"name": nombre, "type": ["null", carga], "default": null}));
+    let campos: Vec<_> = data.chain(campos_de_envoltura()).chain(otros).collect();
+    armar(registro, &campos)
+}
+
+fn armar(registro: &str, campos: &[Value]) -> Result<Schema, String> {
+    Schema::parse(&json!({"type": "record", "name": registro, "fields": campos})).map_err(|error| error.to_string())
+}
+
+fn campos_de_envoltura() -> impl Iterator<Item = Value> {
+    let campos = [
         ("id", "string"),
         ("time", "long"),
         ("ingestion", "long"),
@@ -57,8 +84,22 @@ pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Schema, 
         ("datacontenttype", "string"),
         ("service_name", "string"),
     ];
-    let fields: Vec<Value> = std::iter::once(data).chain(envoltura.map(|(n, t)| campo_nuevo(n, t))).collect();
-    Schema::parse(&json!({"type": "record", "name": registro, "fields": fields})).map_err(|error| error.to_string())
+    campos.into_iter().map(|(nombre, tipo)| campo_nuevo(nombre, tipo))
+}
+
+/// Los valores de la envoltura de un mensaje, con los nombres que les da el esquema.
+pub fn envoltura(id: Uuid, tipo: &str, ocurrido_en: OffsetDateTime) -> Vec<(String, Avro)> {
+    let texto = |texto: &str| Avro::String(texto.to_owned());
+    let valores = [
+        ("id", Avro::String(id.to_string())),
+        ("time", Avro::Long(milisegundos(ocurrido_en))),
+        ("ingestion", Avro::Long(milisegundos(OffsetDateTime::now_utc()))),
+        ("specversion", texto(VERSION)),
+        ("type", texto(tipo)),
+        ("datacontenttype", texto(FORMATO)),
+        ("service_name", texto(SERVICIO)),
+    ];
+    valores.into_iter().map(|(nombre, valor)| (nombre.to_owned(), Avro::Union(1, Box::new(valor)))).collect()
 }
 
 /// Un campo que el sistema original ya registraba: admite nulo, sin valor por defecto.
@@ -90,9 +131,9 @@ pub fn escribir(
         id: Some(id.to_string()),
         time: Some(milisegundos(ocurrido_en)),
         ingestion: Some(milisegundos(OffsetDateTime::now_utc())),
-        specversion: Some("v1"),
+        specversion: Some(VERSION),
         r#type: Some(tipo),
-        datacontenttype: Some("AVRO"),
+        datacontenttype: Some(FORMATO),
         service_name: Some(SERVICIO),
     };
     let escritor = GenericDatumWriter::builder(esquema).build().map_err(Box::new)?;

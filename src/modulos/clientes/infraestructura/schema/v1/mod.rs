@@ -1,3 +1,4 @@
 //! Versión 1.
 
+pub mod comandos;
 pub mod eventos;

@@ -15,7 +15,8 @@ use crate::seedwork::infraestructura::despacho::avro::{
 };
 use crate::seedwork::infraestructura::despacho::{Publicable, Sobre};
 
-const TOPICO: &str = "eventos-reserva";
+/// El tópico de los eventos de reservas.
+pub const TOPICO: &str = "eventos-reserva";
 
 static ESQUEMA: EsquemaAvro = LazyLock::new(|| {
     let campos = [

@@ -1,0 +1,73 @@
+-- Mensajería: reparto de la bandeja de salida, bus local, bandeja de entrada y resultados de los comandos.
+
+-- El carril reparte las claves entre instancias; todos los mensajes de una clave van por el mismo.
+ALTER TABLE bandeja_salida
+    ADD COLUMN carril smallint GENERATED ALWAYS AS ((get_byte(uuid_send(clave), 15) & 15)::smallint) STORED;
+
+DROP INDEX bandeja_salida_pendiente;
+CREATE INDEX bandeja_salida_pendiente ON bandeja_salida (posicion) WHERE publicada_en IS NULL;
+CREATE INDEX bandeja_salida_por_clave ON bandeja_salida (clave, posicion);
+
+-- Qué instancia atiende cada carril. Quien deja de latir lo pierde; la época crece con cada dueño.
+CREATE TABLE carriles (
+    carril smallint    PRIMARY KEY,
+    dueno  uuid,
+    epoca  bigint      NOT NULL DEFAULT 0,
+    latido timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO carriles (carril) SELECT generate_series(0, 15);
+
+CREATE TABLE instancias (
+    id     uuid        PRIMARY KEY,
+    latido timestamptz NOT NULL DEFAULT now()
+);
+
+-- Bus local: una entrega por suscripción. Una clave espera a que termine su primera entrega.
+CREATE TABLE entregas (
+    suscripcion     text        NOT NULL,
+    posicion        bigint      NOT NULL,
+    id_mensaje      uuid        NOT NULL,
+    topico          text        NOT NULL,
+    clave           uuid        NOT NULL,
+    carril          smallint    NOT NULL,
+    tipo            text        NOT NULL,
+    datos           bytea       NOT NULL,
+    correlacion     text        NOT NULL,
+    traceparent     text        NOT NULL,
+    intentos        integer     NOT NULL DEFAULT 0,
+    proximo_intento timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (suscripcion, posicion)
+);
+CREATE INDEX entregas_por_clave ON entregas (suscripcion, clave, posicion);
+
+-- Letras muertas del bus local: lo que no se pudo leer, o se rechazó para siempre, con su motivo.
+CREATE TABLE letras_muertas (
+    suscripcion text        NOT NULL,
+    posicion    bigint      NOT NULL,
+    id_mensaje  uuid        NOT NULL,
+    topico      text        NOT NULL,
+    clave       uuid        NOT NULL,
+    tipo        text        NOT NULL,
+    datos       bytea       NOT NULL,
+    motivo      text        NOT NULL,
+    muerta_en   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (suscripcion, posicion)
+);
+
+-- Bandeja de entrada (inbox): cada suscripción recibe cada mensaje una sola vez.
+CREATE TABLE bandeja_entrada (
+    suscripcion text        NOT NULL,
+    id_mensaje  text        NOT NULL,
+    recibida_en timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (suscripcion, id_mensaje)
+);
+
+-- Cómo terminó cada comando aceptado.
+CREATE TABLE resultados_comando (
+    id           uuid        PRIMARY KEY,
+    comando      text        NOT NULL,
+    recurso      text,
+    rechazo      jsonb,
+    terminado_en timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON COLUMN resultados_comando.rechazo IS 'Por qué no se cumplió; nulo si se cumplió';

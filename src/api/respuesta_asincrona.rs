@@ -1,0 +1,94 @@
+//! Aceptar ahora y cumplir después: 202, y dónde preguntar cómo terminó (RFC 7240, `respond-async`).
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::App;
+use super::problema::Problema;
+use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
+use crate::seedwork::aplicacion::rechazo::Rechazo;
+use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
+use crate::seedwork::infraestructura::mensajeria::comandos::ComandoIntegracion;
+use crate::servicios::FabricaApp;
+
+const PREFERENCIA_APLICADA: HeaderName = HeaderName::from_static("preference-applied");
+
+/// Un comando aceptado.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaAceptado {
+    /// Con qué se pregunta por su resultado, en `/comandos/{id}`.
+    id_comando: Uuid,
+    /// Lo que creará o cambiará.
+    id: Uuid,
+}
+
+/// Si el cliente pide que no se le haga esperar.
+pub fn prefiere_no_esperar(cabeceras: &HeaderMap) -> bool {
+    let preferencias = cabeceras.get_all("prefer").iter().filter_map(|valor| valor.to_str().ok());
+    let mut preferencias = preferencias.flat_map(|valor| valor.split(','));
+    preferencias.any(|preferencia| {
+        let nombre = preferencia.split([';', '=']).next().unwrap_or_default();
+        nombre.trim().eq_ignore_ascii_case("respond-async")
+    })
+}
+
+/// Acepta un comando: 202, `Location` y las dos identidades.
+///
+/// # Errors
+/// El problema, si no se pudo aceptar.
+pub async fn aceptar<C: ComandoIntegracion>(app: &App, contexto: Contexto, comando: &C) -> Result<Response, Problema> {
+    let aceptado = app.despachador.despachar(contexto, comando).await;
+    let aceptado = aceptado.map_err(|falla| Problema::from(Rechazo::from(&falla)))?;
+    let direccion = format!("/comandos/{}", aceptado.id_comando);
+    let cuerpo = RespuestaAceptado { id_comando: aceptado.id_comando, id: aceptado.id };
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, direccion)], Json(cuerpo)).into_response())
+}
+
+/// Cumple un comando ahora o, si el cliente lo prefiere, lo acepta para después.
+///
+/// # Errors
+/// El problema que diga el módulo, o el de no poder aceptarlo.
+pub async fn cumplir_o_aceptar<C, R>(
+    app: &App,
+    cabeceras: &HeaderMap,
+    contexto: Contexto,
+    comando: C,
+) -> Result<Response, Problema>
+where
+    C: ComandoIntegracion + Handler<<FabricaApp as Fabrica>::Udt, Error: ErrorModulo>,
+    R: From<C::Salida> + Serialize,
+{
+    if prefiere_no_esperar(cabeceras) {
+        let mut respuesta = aceptar(app, contexto, &comando).await?;
+        let aplicada = header::HeaderValue::from_static("respond-async");
+        respuesta.headers_mut().insert(PREFERENCIA_APLICADA, aplicada);
+        return Ok(respuesta);
+    }
+    Ok(Json(R::from(app.mediador.ejecutar(contexto, comando).await?)).into_response())
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::*;
+
+    #[test]
+    fn la_preferencia_se_reconoce_entre_otras_y_en_varias_cabeceras() {
+        let prefiere = |valores: &[&'static str]| {
+            let nombre = HeaderName::from_static("prefer");
+            let pares = valores.iter().map(|valor| (nombre.clone(), header::HeaderValue::from_static(valor)));
+            let mut cabeceras = HeaderMap::new();
+            for (nombre, valor) in pares {
+                cabeceras.append(nombre, valor);
+            }
+            prefiere_no_esperar(&cabeceras)
+        };
+        assert!(prefiere(&["respond-async"]) && prefiere(&["wait=5, Respond-Async"]));
+        assert!(prefiere(&["return=minimal", "respond-async; x=1"]));
+        assert!(!prefiere(&[]) && !prefiere(&["respond-asynchronously"]) && !prefiere(&["x=respond-async"]));
+    }
+}

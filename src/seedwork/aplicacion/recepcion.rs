@@ -1,0 +1,36 @@
+//! Recibir un mensaje una sola vez, y contar cómo terminó el comando que traía.
+
+use uuid::Uuid;
+
+use super::rechazo::Rechazo;
+
+/// Un mensaje que llega: se anota en la misma transacción que su efecto.
+#[derive(Debug, Clone)]
+pub struct Recepcion {
+    /// La suscripción que lo recibe.
+    pub suscripcion: String,
+    /// La identidad del mensaje.
+    pub id_mensaje: String,
+    /// El comando que trae, si trae uno del que haya que contar el resultado.
+    pub comando: Option<ComandoRecibido>,
+}
+
+/// Un comando que llegó por el bus.
+#[derive(Debug, Clone)]
+pub struct ComandoRecibido {
+    /// Su identidad.
+    pub id: Uuid,
+    /// Su nombre.
+    pub nombre: String,
+    /// La dirección de lo que crea o cambia, si se sabe.
+    pub recurso: Option<String>,
+}
+
+/// Cómo terminó un comando.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fin {
+    /// Se cumplió.
+    Ejecutado,
+    /// No se cumplió, ni se cumplirá.
+    Rechazado(Rechazo),
+}

@@ -1,0 +1,199 @@
+//! El consumo (paso 3 del tutorial): convierte cada mensaje en una orden de la aplicación y la cumple.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::bus_local::{BusLocal, Entrega};
+use super::carriles::Carriles;
+use super::comandos::Leido;
+use super::enrutador::{Enrutador, FallaEntrega};
+use super::ids::IdsComando;
+use crate::seedwork::aplicacion::causas::cadena;
+use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
+use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
+use crate::seedwork::aplicacion::resultados::Procedencia;
+use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
+use crate::seedwork::dominio::repositorios::Falla;
+
+/// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
+const A_LA_VEZ: usize = 12;
+/// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
+const VISTAZO: Duration = Duration::from_millis(100);
+/// Cuánto se espera después de una falla de la base de datos.
+const RESPIRO: Duration = Duration::from_millis(500);
+/// Intentos de un mensaje que falla por un defecto, y no por una dependencia, antes de apartarlo.
+const INTENTOS: i32 = 8;
+/// La espera más larga entre dos intentos.
+const ESPERA_MAXIMA: Duration = Duration::from_secs(30);
+
+/// Reparte la bandeja de salida y atiende las entregas de los carriles de esta instancia.
+pub struct Consumo<F: Fabrica> {
+    /// A quién se entrega cada mensaje.
+    pub enrutador: Arc<Enrutador<F>>,
+    /// Quién cumple las órdenes.
+    pub mediador: Arc<Mediador<F>>,
+    /// De dónde salen las entregas.
+    pub bus: BusLocal,
+    /// Qué claves son de esta instancia.
+    pub carriles: Carriles,
+    /// Quién dice si un comando caducó.
+    pub ids: IdsComando,
+    /// Avisa de que hay algo nuevo.
+    pub aviso: Arc<Notify>,
+}
+
+type Clave = (String, i64);
+
+impl<F: Fabrica> Consumo<F> {
+    /// Trabaja hasta que se pida parar; entonces termina lo que empezó.
+    pub async fn correr(self, parar: CancellationToken) {
+        let consumo = Arc::new(self);
+        let (mut tareas, mut en_curso) = (JoinSet::new(), HashSet::<Clave>::new());
+        while !parar.is_cancelled() {
+            if let Err(falla) = consumo.paso(&mut tareas, &mut en_curso).await {
+                warn!(%falla, "el reparto de mensajes espera a la base de datos");
+                parar.run_until_cancelled(sleep(RESPIRO)).await;
+            }
+            tokio::select! {
+                Some(terminada) = tareas.join_next() => retirar(terminada, &mut en_curso),
+                () = consumo.aviso.notified() => {}
+                () = sleep(VISTAZO) => {}
+                () = parar.cancelled() => {}
+            }
+            while let Some(terminada) = tareas.try_join_next() {
+                retirar(terminada, &mut en_curso);
+            }
+        }
+        while tareas.join_next().await.is_some() {}
+    }
+
+    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<Clave>, en_curso: &mut HashSet<Clave>) -> Result<(), Falla> {
+        while self.bus.repartir(self.carriles.id()).await? > 0 {}
+        let libres = A_LA_VEZ.saturating_sub(tareas.len());
+        if libres == 0 {
+            return Ok(());
+        }
+        let ocupadas: Vec<_> = en_curso.iter().cloned().collect();
+        let cuantas = i64::try_from(libres).map_err(Falla::interna)?;
+        for entrega in self.bus.pendientes(self.carriles.id(), &ocupadas, cuantas).await? {
+            let clave = (entrega.suscripcion.clone(), entrega.posicion);
+            en_curso.insert(clave.clone());
+            let consumo = Arc::clone(self);
+            tareas.spawn(async move {
+                consumo.atender(&entrega).await;
+                clave
+            });
+        }
+        Ok(())
+    }
+
+    /// Atiende una entrega y decide qué se hace con ella.
+    async fn atender(&self, entrega: &Entrega) {
+        let recepcion = recepcion(entrega);
+        let destino = match self.entregar(entrega, recepcion.clone()).await {
+            Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.bus.confirmar(entrega).await,
+            Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, recepcion, rechazo).await,
+            Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, recepcion, &cadena(&causa)).await,
+            Err(FallaEntrega::Falla(falla)) if es_defecto(&falla) && entrega.intentos >= INTENTOS => {
+                self.enterrar(entrega, recepcion, &cadena(&falla)).await
+            }
+            Err(FallaEntrega::Falla(falla)) => {
+                warn!(id = %entrega.id_mensaje, tipo = entrega.tipo, intentos = entrega.intentos, %falla, "entrega aplazada");
+                self.bus.aplazar(entrega, espera(entrega.intentos)).await
+            }
+        };
+        if let Err(falla) = destino {
+            warn!(id = %entrega.id_mensaje, %falla, "la entrega se repetirá");
+            sleep(RESPIRO).await;
+        }
+        self.aviso.notify_one();
+    }
+
+    async fn entregar(&self, entrega: &Entrega, recepcion: Recepcion) -> Result<(), FallaEntrega> {
+        let contexto = contexto(entrega);
+        let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
+            return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
+        };
+        if self.ids.procedencia(entrega.id_mensaje, OffsetDateTime::now_utc()) == Procedencia::Caducada {
+            return Err(FallaEntrega::Rechazado(caducado()));
+        }
+        let leido = Leido::de(&entrega.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
+        self.enrutador.entregar(&self.mediador, contexto, &entrega.topico, recepcion, &leido).await
+    }
+
+    /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
+    async fn rechazar(&self, entrega: &Entrega, recepcion: Recepcion, rechazo: Rechazo) -> Result<(), Falla> {
+        match self.mediador.rechazar(contexto(entrega), recepcion, rechazo).await {
+            Ok(()) | Err(Falla::YaRecibido) => self.bus.confirmar(entrega).await,
+            Err(falla) => Err(falla),
+        }
+    }
+
+    /// Aparta lo que no se puede atender; si era un comando, su resultado lo dice.
+    async fn enterrar(&self, entrega: &Entrega, recepcion: Recepcion, motivo: &str) -> Result<(), Falla> {
+        error!(id = %entrega.id_mensaje, topico = entrega.topico, tipo = entrega.tipo, motivo, "mensaje a letras muertas");
+        let rechazo = Rechazo::nuevo(Clase::Interno, "mensaje-apartado", "El comando no se pudo atender y se apartó.");
+        match self.mediador.rechazar(contexto(entrega), recepcion, rechazo).await {
+            Ok(()) | Err(Falla::YaRecibido) => self.bus.enterrar(entrega, motivo).await,
+            Err(falla) => Err(falla),
+        }
+    }
+}
+
+fn retirar(terminada: Result<Clave, tokio::task::JoinError>, en_curso: &mut HashSet<Clave>) {
+    match terminada {
+        Ok(clave) => drop(en_curso.remove(&clave)),
+        // No se sabe cuál era: se olvidan todas, y la bandeja de entrada para las que se repitan.
+        Err(causa) => {
+            error!(%causa, "una entrega terminó en pánico");
+            en_curso.clear();
+        }
+    }
+}
+
+fn recepcion(entrega: &Entrega) -> Recepcion {
+    let es_comando = entrega.topico.starts_with("comandos-");
+    let comando =
+        es_comando.then(|| ComandoRecibido { id: entrega.id_mensaje, nombre: entrega.tipo.clone(), recurso: None });
+    Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.to_string(), comando }
+}
+
+fn contexto(entrega: &Entrega) -> Contexto {
+    let contexto = Contexto::nuevo(entrega.correlacion.clone(), entrega.traceparent.clone());
+    Contexto { causa: Some(entrega.id_mensaje), ..contexto }
+}
+
+fn caducado() -> Rechazo {
+    Rechazo::nuevo(Clase::Conflicto, "comando-caducado", "El comando esperó más de lo que vale y no se cumplió.")
+}
+
+const fn es_defecto(falla: &Falla) -> bool {
+    matches!(falla, Falla::Interna(_) | Falla::Duplicado { .. })
+}
+
+fn espera(intentos: i32) -> Duration {
+    let doblada = VISTAZO.saturating_mul(1 << intentos.clamp(0, 12));
+    doblada.min(ESPERA_MAXIMA)
+}
+
+/// Arranca el consumo y el mantenimiento de los carriles; devuelve la tarea que termina cuando los dos terminan.
+pub fn arrancar<F: Fabrica>(consumo: Consumo<F>, parar: CancellationToken) -> tokio::task::JoinHandle<()> {
+    info!(instancia = %consumo.carriles.id(), "empieza el consumo del bus local");
+    let latidos = tokio::spawn(consumo.carriles.clone().mantener(parar.clone()));
+    tokio::spawn(async move {
+        consumo.correr(parar).await;
+        if let Err(causa) = latidos.await {
+            error!(%causa, "los latidos terminaron en pánico");
+        }
+    })
+}

@@ -1,0 +1,145 @@
+//! Del nombre de un mensaje a quien lo atiende: el único lugar de la infraestructura donde se borran los tipos.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use apache_avro::Schema;
+use serde_json::Value;
+
+use super::comandos::{ComandoIntegracion, Leido};
+use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
+use crate::seedwork::aplicacion::recepcion::Recepcion;
+use crate::seedwork::aplicacion::rechazo::Rechazo;
+use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
+use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::despacho::avro::{ErrorAvro, esquema_de_comandos};
+
+/// La suscripción de los comandos, con el nombre del sistema original.
+pub const SUSCRIPCION_COMANDOS: &str = "aeroalpes-sub-comandos";
+/// La suscripción de los eventos, con el nombre del sistema original.
+pub const SUSCRIPCION_EVENTOS: &str = "aeroalpes-sub-eventos";
+
+/// Cómo acaba la entrega de un mensaje que no se cumplió.
+#[derive(Debug)]
+pub enum FallaEntrega {
+    /// El módulo dijo que no: es el resultado del comando.
+    Rechazado(Rechazo),
+    /// El mensaje no se puede leer, ni se podrá.
+    Ilegible(ErrorAvro),
+    /// Falló algo técnico: puede funcionar más tarde.
+    Falla(Falla),
+}
+
+type Entrega<'a> = Pin<Box<dyn Future<Output = Result<(), FallaEntrega>> + Send + 'a>>;
+type Atender<F> = for<'a> fn(&'a Mediador<F>, Contexto, Recepcion, &'a Leido) -> Entrega<'a>;
+
+struct Ruta<F: Fabrica> {
+    topico: &'static str,
+    registro: &'static str,
+    tipo: &'static str,
+    miembro: &'static str,
+    carga: Value,
+    atender: Atender<F>,
+}
+
+/// Las rutas mientras se juntan. Cada módulo aporta las suyas y `arranque` las reúne, siempre en el mismo orden.
+pub struct Rutas<F: Fabrica> {
+    rutas: Vec<Ruta<F>>,
+}
+
+impl<F: Fabrica> Default for Rutas<F> {
+    fn default() -> Self {
+        Self { rutas: Vec::new() }
+    }
+}
+
+impl<F: Fabrica> Rutas<F> {
+    /// Añade un comando: quien lo cumple es su handler.
+    #[must_use]
+    pub fn ruta<C: ComandoIntegracion + Handler<F::Udt>>(mut self) -> Self {
+        self.rutas.push(Ruta {
+            topico: C::TOPICO,
+            registro: C::REGISTRO,
+            tipo: C::NOMBRE,
+            miembro: C::MIEMBRO,
+            carga: C::esquema_carga(),
+            atender: |mediador, contexto, recepcion, leido| {
+                Box::pin(atender::<F, C>(mediador, contexto, recepcion, leido))
+            },
+        });
+        self
+    }
+
+    /// Añade las de otro módulo.
+    #[must_use]
+    pub fn y(mut self, otras: Self) -> Self {
+        self.rutas.extend(otras.rutas);
+        self
+    }
+}
+
+async fn atender<F: Fabrica, C: ComandoIntegracion + Handler<F::Udt>>(
+    mediador: &Mediador<F>,
+    contexto: Contexto,
+    mut recepcion: Recepcion,
+    leido: &Leido,
+) -> Result<(), FallaEntrega> {
+    let comando = C::de_carga(leido.carga::<C>().map_err(FallaEntrega::Ilegible)?).map_err(FallaEntrega::Rechazado)?;
+    if let Some(recibido) = &mut recepcion.comando {
+        recibido.recurso = Some(comando.recurso());
+    }
+    let resultado = mediador.ejecutar_una_vez(contexto, recepcion, comando).await;
+    resultado.map(drop).map_err(|error| match error.en_falla() {
+        Ok(falla) => FallaEntrega::Falla(falla),
+        Err(rechazo) => FallaEntrega::Rechazado(rechazo),
+    })
+}
+
+/// Las rutas ya reunidas, con los esquemas de sus tópicos.
+pub struct Enrutador<F: Fabrica> {
+    rutas: Vec<Ruta<F>>,
+    esquemas: BTreeMap<&'static str, Schema>,
+}
+
+impl<F: Fabrica> Enrutador<F> {
+    /// Reúne las rutas y arma el esquema de cada tópico con los miembros de sus comandos, en orden.
+    ///
+    /// # Errors
+    /// [`ErrorAvro`] si algún esquema no es válido.
+    pub fn nuevo(Rutas { rutas }: Rutas<F>) -> Result<Self, ErrorAvro> {
+        let mut esquemas = BTreeMap::new();
+        for ruta in &rutas {
+            let suyas = rutas.iter().filter(|otra| otra.topico == ruta.topico);
+            let miembros: Vec<_> = suyas.map(|otra| (otra.miembro, otra.carga.clone())).collect();
+            let esquema = esquema_de_comandos(ruta.registro, &miembros).map_err(ErrorAvro::Esquema)?;
+            esquemas.insert(ruta.topico, esquema);
+        }
+        Ok(Self { rutas, esquemas })
+    }
+
+    /// El esquema con que se escriben los comandos de un tópico.
+    pub fn esquema(&self, topico: &str) -> Option<&Schema> {
+        self.esquemas.get(topico)
+    }
+
+    /// Entrega un comando a su handler, una sola vez en efecto.
+    ///
+    /// # Errors
+    /// [`FallaEntrega`].
+    pub async fn entregar(
+        &self,
+        mediador: &Mediador<F>,
+        contexto: Contexto,
+        topico: &str,
+        recepcion: Recepcion,
+        leido: &Leido,
+    ) -> Result<(), FallaEntrega> {
+        let tipo = leido.texto("type").unwrap_or_default();
+        let ruta = self.rutas.iter().find(|ruta| ruta.topico == topico && ruta.tipo == tipo);
+        let desconocido = || FallaEntrega::Ilegible(ErrorAvro::Esquema(format!("nadie atiende «{tipo}» en {topico}")));
+        (ruta.ok_or_else(desconocido)?.atender)(mediador, contexto, recepcion, leido).await
+    }
+}

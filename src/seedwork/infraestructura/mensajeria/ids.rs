@@ -1,0 +1,109 @@
+//! Identidades de comando que se prueban a sí mismas (UUID versión 8, RFC 9562).
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use time::OffsetDateTime;
+use uuid::{Builder, Uuid};
+
+use crate::seedwork::aplicacion::resultados::Procedencia;
+use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::claves::Clave;
+
+/// Cuánto se guardan los resultados, y cuánto vale un comando que no se ha cumplido.
+pub const VENTANA: Duration = Duration::from_hours(7 * 24);
+
+/// Da identidades y las reconoce, en cualquier instancia y sin guardar nada.
+///
+/// 48 bits de milisegundos, 42 de azar y 32 de un HMAC-SHA-256 sobre los dos: quien no tiene la clave acierta una
+/// de cada 2³² veces.
+#[derive(Clone)]
+pub struct IdsComando {
+    mac: Hmac<Sha256>,
+}
+
+impl IdsComando {
+    /// Con esa clave, la misma en todas las instancias.
+    ///
+    /// # Errors
+    /// [`Falla::Interna`] si la clave no sirve.
+    pub fn nuevos(clave: &Clave) -> Result<Self, Falla> {
+        Ok(Self { mac: Hmac::new_from_slice(clave).map_err(Falla::interna)? })
+    }
+
+    /// Una identidad nueva, aceptada en ese momento.
+    pub fn nueva(&self, momento: OffsetDateTime) -> Uuid {
+        let milisegundos = (momento.unix_timestamp_nanos() / 1_000_000).to_be_bytes();
+        let azar: [u8; 6] = rand::random();
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&milisegundos[10..]);
+        bytes[6..12].copy_from_slice(&azar);
+        let sin_sello = *Builder::from_custom_bytes(bytes).as_uuid().as_bytes();
+        bytes = sin_sello;
+        bytes[12..].copy_from_slice(&self.sello(&sin_sello));
+        Uuid::from_bytes(bytes)
+    }
+
+    /// Qué dice de sí misma una identidad, vista en ese momento.
+    pub fn procedencia(&self, id: Uuid, ahora: OffsetDateTime) -> Procedencia {
+        let bytes = id.as_bytes();
+        let distintos = self.sello(bytes).iter().zip(&bytes[12..]).fold(0, |suma, (a, b)| suma | (a ^ b));
+        if id.get_version_num() != 8 || distintos != 0 {
+            return Procedencia::Ajena;
+        }
+        match Self::momento(id) {
+            Some(momento) if ahora - momento <= VENTANA => Procedencia::Vigente,
+            _ => Procedencia::Caducada,
+        }
+    }
+
+    /// Cuándo se aceptó el comando de esa identidad.
+    fn momento(id: Uuid) -> Option<OffsetDateTime> {
+        let milisegundos = id.as_bytes()[..6].iter().fold(0_i128, |n, byte| (n << 8) | i128::from(*byte));
+        OffsetDateTime::from_unix_timestamp_nanos(milisegundos * 1_000_000).ok()
+    }
+
+    fn sello(&self, bytes: &[u8; 16]) -> [u8; 4] {
+        let mut mac = self.mac.clone();
+        mac.update(&bytes[..12]);
+        let resumen: [u8; 32] = mac.finalize().into_bytes().into();
+        [resumen[0], resumen[1], resumen[2], resumen[3]]
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use time::macros::datetime;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const HOY: OffsetDateTime = datetime!(2026-11-24 10:00 UTC);
+
+    fn ids(clave: u8) -> IdsComando {
+        IdsComando::nuevos(&Zeroizing::new(vec![clave; 32])).unwrap()
+    }
+
+    #[test]
+    fn una_identidad_propia_vale_hasta_que_caduca() {
+        let id = ids(1).nueva(HOY);
+        assert_eq!((id.get_version_num(), id.get_variant()), (8, uuid::Variant::RFC4122));
+        assert_eq!(ids(1).procedencia(id, HOY + VENTANA), Procedencia::Vigente);
+        assert_eq!(ids(1).procedencia(id, HOY + VENTANA + Duration::from_millis(1)), Procedencia::Caducada);
+    }
+
+    #[test]
+    fn una_identidad_de_otra_clave_o_cambiada_es_ajena() {
+        let id = ids(1).nueva(HOY);
+        assert_eq!(ids(2).procedencia(id, HOY), Procedencia::Ajena);
+        for byte in 0..16 {
+            let mut bytes = *id.as_bytes();
+            bytes[byte] ^= 1;
+            assert_eq!(ids(1).procedencia(Uuid::from_bytes(bytes), HOY), Procedencia::Ajena, "byte {byte}");
+        }
+        for ajena in [Uuid::nil(), Uuid::now_v7(), Uuid::new_v4()] {
+            assert_eq!(ids(1).procedencia(ajena, HOY), Procedencia::Ajena);
+        }
+    }
+}

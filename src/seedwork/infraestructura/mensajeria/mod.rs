@@ -1,0 +1,11 @@
+//! El camino de ida y vuelta de los mensajes: identidades, rutas, bus, carriles y consumo.
+
+pub mod bus_local;
+pub mod carriles;
+pub mod comandos;
+pub mod consumo;
+pub mod despachador;
+pub mod enrutador;
+pub mod historia;
+pub mod ids;
+pub mod resultados;
