@@ -14,6 +14,8 @@ use crate::seedwork::dominio::reglas::ReglaRota;
 
 /// Un usuario por registrar.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"nombres": "Ana María", "apellidos": "Pérez", "email": "ana@ejemplo.co",
+    "password": "correcta-y-larga", "es_empresarial": false, "cedula": "1020304050", "fecha_nacimiento": "1990-05-17"}))]
 pub struct CuerpoUsuario {
     #[schema(example = "Ana María", max_length = 255)]
     nombres: String,
@@ -22,7 +24,7 @@ pub struct CuerpoUsuario {
     /// Único entre todos los usuarios, sin distinguir mayúsculas.
     #[schema(example = "ana@ejemplo.co", format = Email, max_length = 255)]
     email: String,
-    #[schema(example = "correcta-y-larga", format = Password, min_length = 8, max_length = 128)]
+    #[schema(example = "correcta-y-larga", value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: Secreto,
     /// Si es una empresa.
     es_empresarial: bool,
@@ -41,9 +43,8 @@ pub struct CuerpoUsuario {
 }
 
 /// Un texto que se borra de la memoria al soltarlo.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(transparent)]
-#[schema(value_type = String)]
 pub struct Secreto(Zeroizing<String>);
 
 impl CuerpoUsuario {
@@ -75,7 +76,7 @@ pub struct CuerpoValidacion {
 pub struct CuerpoSesion {
     #[schema(example = "ana@ejemplo.co")]
     email: String,
-    #[schema(example = "correcta-y-larga", format = Password)]
+    #[schema(example = "correcta-y-larga", value_type = String, format = Password)]
     password: Secreto,
 }
 

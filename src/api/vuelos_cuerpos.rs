@@ -15,6 +15,10 @@ use crate::seedwork::dominio::reglas::{ReglaRota, construir_lista};
 
 /// Una reserva por crear. Lo que no esté aquí (`id`, fechas, otros miembros) se ignora.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"itinerarios": [{"odos": [{"segmentos": [{"legs": [{
+    "fecha_salida": "2022-11-22T13:10:00Z", "fecha_llegada": "2022-11-22T15:10:00Z",
+    "origen": {"codigo": "BOG", "nombre": "El Dorado - Bogotá International Airport (BOG)"},
+    "destino": {"codigo": "JFK", "nombre": "John F. Kennedy International Airport"}}]}]}]}]}))]
 pub struct CuerpoReserva {
     /// Para quién es: un usuario registrado y activo.
     #[serde(default, deserialize_with = "opcional::id")]

@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "cada archivo de pruebas es un programa aparte y usa sólo una parte")]
 
 pub mod cosas;
+pub mod crudo;
+pub mod especificacion;
+pub mod servicio;
 
 use std::future::Future;
 use std::time::Duration;
@@ -63,6 +66,24 @@ impl BaseDePrueba {
 
     pub async fn ordenar(&self, sql: &str) {
         ordenar(&self.opciones(), sql.to_owned()).await.unwrap();
+    }
+
+    /// Corta las sesiones de esta base y no deja entrar a nadie, como si el servidor no estuviera.
+    pub async fn cerrar(&self) {
+        self.admitir(false).await;
+        let cortar =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.nombre);
+        ordenar(&servidor(), cortar).await.unwrap();
+    }
+
+    /// Deja entrar otra vez.
+    pub async fn abrir(&self) {
+        self.admitir(true).await;
+    }
+
+    async fn admitir(&self, conexiones: bool) {
+        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {conexiones}", self.nombre);
+        ordenar(&servidor(), sql).await.unwrap();
     }
 
     /// El número que responde una consulta.

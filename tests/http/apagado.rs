@@ -1,0 +1,105 @@
+//! El apagado: termina lo que aceptó, no acepta más y sale con cero.
+
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use crate::apoyo::{FilaBloqueada, Prueba, id, reserva, usuario};
+use crate::comun::crudo::Crudo;
+use crate::comun::servicio::Servicio;
+use crate::comun::{BaseDePrueba, hasta};
+
+#[tokio::test]
+async fn al_parar_termina_la_orden_en_curso_y_sale_con_cero() {
+    let mut prueba = Prueba::nueva().await;
+    let id = prueba.reserva().await;
+    let bloqueo = FilaBloqueada::nueva(&prueba.base, "reservas", &id).await;
+    let (direccion, pagar) = (prueba.servicio.direccion().to_owned(), format!("/vuelos/reserva/{id}/pagar"));
+    let (respuesta, ()) = tokio::join!(prueba.servicio.ordenar(&pagar), async {
+        prueba.base.esperar_bloqueadas(1).await;
+        prueba.servicio.pedir_que_pare();
+        hasta("que no acepte a nadie más", async || TcpStream::connect(&direccion).await.is_err()).await;
+        assert_eq!(prueba.base.contar("SELECT count(*) FROM reservas WHERE estado = 'pendiente'").await, 1);
+        bloqueo.soltar().await;
+    });
+    assert_eq!(respuesta.con(200)["estado"], "pagada");
+    assert_eq!(prueba.servicio.esperar_fin().await.code(), Some(0));
+    assert_eq!(prueba.eventos("ReservaPagada", &id).await, 1);
+    hasta("que no queden sesiones del servicio", async || prueba.base.nuestras().await == 0).await;
+}
+
+#[tokio::test]
+async fn al_parar_termina_tambien_la_orden_de_quien_ya_se_fue() {
+    let mut prueba = Prueba::con(&[("RUST_LOG", "aeroalpes=debug")]).await;
+    let id = prueba.reserva().await;
+    let bloqueo = FilaBloqueada::nueva(&prueba.base, "reservas", &id).await;
+    let mut conexion = Crudo::conectar(&prueba.servicio).await;
+    conexion.enviar(format!("POST /vuelos/reserva/{id}/pagar HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    prueba.base.esperar_bloqueadas(1).await;
+    drop(conexion);
+    prueba.servicio.registros.esperar("conexión terminada con error").await;
+    prueba.servicio.pedir_que_pare();
+    prueba.servicio.registros.esperar("se pidió parar").await;
+    bloqueo.soltar().await;
+    assert_eq!(prueba.servicio.esperar_fin().await.code(), Some(0));
+    assert_eq!(prueba.base.contar("SELECT count(*) FROM reservas WHERE estado = 'pagada'").await, 1);
+}
+
+#[tokio::test]
+async fn una_conexion_ociosa_no_retrasa_el_apagado() {
+    let mut prueba = Prueba::nueva().await;
+    let mut ociosa = Crudo::conectar(&prueba.servicio).await;
+    ociosa.enviar("GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    ociosa.leer_respuesta().await.con(200);
+    prueba.servicio.pedir_que_pare();
+    // Mucho menos que los 15 s que una conexión puede estar callada.
+    let fin = tokio::time::timeout(std::time::Duration::from_secs(5), prueba.servicio.esperar_fin()).await;
+    assert_eq!(fin.expect("esperó a una conexión ociosa").code(), Some(0));
+    assert_eq!(ociosa.leer_hasta_el_cierre().await, "");
+}
+
+#[tokio::test]
+async fn la_segunda_senal_termina_sin_esperar() {
+    let mut prueba = Prueba::nueva().await;
+    let id = prueba.reserva().await;
+    let bloqueo = FilaBloqueada::nueva(&prueba.base, "reservas", &id).await;
+    let mut conexion = Crudo::conectar(&prueba.servicio).await;
+    conexion.enviar(format!("POST /vuelos/reserva/{id}/pagar HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    prueba.base.esperar_bloqueadas(1).await;
+    prueba.servicio.pedir_que_pare();
+    prueba.servicio.registros.esperar("se pidió parar").await;
+    prueba.servicio.pedir_que_pare();
+    assert_eq!(prueba.servicio.esperar_fin().await.code(), Some(130));
+    bloqueo.soltar().await;
+    let pendiente = "SELECT count(*) FROM reservas WHERE estado = 'pendiente'";
+    assert_eq!(prueba.base.contar(pendiente).await, 1);
+}
+
+#[tokio::test]
+async fn lo_guardado_sigue_al_arrancar_de_nuevo() {
+    let mut prueba = Prueba::nueva().await;
+    let reserva = prueba.reserva().await;
+    let ana = prueba.registrar("ana@ejemplo.co").await;
+    let codigo = prueba.servicio.codigo_de(&ana).await;
+    let antes = prueba.servicio.get(&format!("/vuelos/reserva/{reserva}")).await.con(200);
+    prueba.servicio.pedir_que_pare();
+    assert_eq!(prueba.servicio.esperar_fin().await.code(), Some(0));
+
+    let otro = Servicio::arrancar(&prueba.base, &[]).await;
+    assert_eq!(otro.get(&format!("/vuelos/reserva/{reserva}")).await.con(200), antes);
+    let validar = format!("/clientes/usuario/{ana}/validar");
+    assert_eq!(otro.post(&validar, &json!({"codigo": codigo})).await.con(200)["estado"], "validado");
+}
+
+#[tokio::test]
+async fn dos_instancias_arrancan_a_la_vez_sobre_una_base_vacia() {
+    for _ in 0..3 {
+        let base = BaseDePrueba::vacia().await;
+        let (una, otra) = tokio::join!(Servicio::arrancar(&base, &[]), Servicio::arrancar(&base, &[]));
+        let creada = una.post("/vuelos/reserva", &reserva()).await.con(200);
+        assert_eq!(otra.get(&format!("/vuelos/reserva/{}", id(&creada))).await.con(200), creada);
+        // La clave de los códigos es una sola: el que entrega una lo acepta la otra.
+        let ana = id(&una.post("/clientes/usuario", &usuario("ana@ejemplo.co")).await.con(201));
+        let codigo = json!({"codigo": una.codigo_de(&ana).await});
+        otra.post(&format!("/clientes/usuario/{ana}/validar"), &codigo).await.con(200);
+    }
+}
