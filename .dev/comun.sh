@@ -50,7 +50,8 @@ proceso_arrancar() {
   shift
   (umask 077 && : >"$ficha.salida" && : >"$ficha.registro" && : >"$ficha.pid")
   (
-    printf '%s %s\n' "$BASHPID" "$(inicio_de_proceso "$BASHPID")" >"$ficha.pid" && cd / && exec setsid "$@"
+    pid=$BASHPID # antes de la sustitución, que tiene el suyo
+    printf '%s %s\n' "$pid" "$(inicio_de_proceso "$pid")" >"$ficha.pid" && cd / && exec setsid "$@"
   ) </dev/null >>"$ficha.salida" 2>>"$ficha.registro" 9>&- &
   pid=$!
   while [[ ! -s $ficha.pid ]] && kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
