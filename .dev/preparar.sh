@@ -2,10 +2,10 @@
 # Lo que hace falta en la máquina: los paquetes del sistema y lo que se descarga una vez.
 
 # Una fila por orden, de lo que hace falta además de cargo:
-#   grupo | orden que se busca | paquetes de Debian que la traen | para qué
+#   quiénes la necesitan | orden que se busca | paquetes de Debian que la traen | para qué
 readonly NECESIDADES=(
-  'construir|cc|gcc libc6-dev|enlazar el programa'
-  'construir|protoc|protobuf-compiler|compilar el protocolo de Pulsar'
+  'construir postgresql|cc|gcc libc6-dev|enlazar el programa'
+  'construir postgresql|protoc|protobuf-compiler|compilar el protocolo de Pulsar'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
   'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'
@@ -75,15 +75,23 @@ hay_orden() {
   esac >/dev/null 2>&1
 }
 
-# Prepara lo de los GRUPOS que se le dan, y nada más: servir no pide Java.
+# ¿Hay alguna palabra en las dos listas?
+en_comun() {
+  local palabra
+  for palabra in $1; do
+    [[ " $2 " == *" $palabra "* ]] && return
+  done
+  return 1
+}
+
+# Prepara lo que necesitan los que se le nombran, y nada más: servir no pide Java.
 preparar() {
-  local fila grupo orden paquetes motivo faltan=() de_la_fila
+  local fila quienes orden paquetes motivo faltan=() de_la_fila
   buscar_cargo
   comprobar_version_rust
   for fila in "${NECESIDADES[@]}"; do
-    IFS='|' read -r grupo orden paquetes motivo <<<"$fila"
-    [[ " $* " == *" $grupo "* ]] || continue
-    if hay_orden "$orden"; then continue; fi
+    IFS='|' read -r quienes orden paquetes motivo <<<"$fila"
+    if ! en_comun "$quienes" "$*" || hay_orden "$orden"; then continue; fi
     decir "falta «$orden» ($motivo)"
     IFS=' ' read -r -a de_la_fila <<<"$paquetes"
     faltan+=("${de_la_fila[@]}")

@@ -14,6 +14,7 @@ readonly PULSAR_JVM=(
   -Xms128m -Xmx512m -XX:MaxDirectMemorySize=512m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData
   -Dio.netty.tryReflectionSetAccessible=true
   "-Dlog4j2.configurationFile=$PULSAR_FUENTES/log4j2.properties"
+  "-Djava.util.logging.config.file=/dev/null" # por ahí solo llegan avisos de piezas que no se usan
   --add-opens java.base/sun.net=ALL-UNNAMED
   --add-opens java.base/java.io=ALL-UNNAMED
   --add-opens java.base/java.lang=ALL-UNNAMED
