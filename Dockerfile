@@ -1,6 +1,8 @@
 # Construcción y ejecución de AeroAlpes. `docker compose up` la usa; a mano: docker build -t aeroalpes .
 
 FROM rust:1.95-bookworm AS construccion
+# protoc compila el protocolo de Pulsar.
+RUN apt-get update && apt-get install -y --no-install-recommends protobuf-compiler && rm -rf /var/lib/apt/lists/*
 WORKDIR /aeroalpes
 COPY . .
 # Las dependencias quedan compiladas en la caché de `target`, aparte de las fuentes: cambiar una
