@@ -8,6 +8,9 @@ DROP INDEX bandeja_salida_pendiente;
 CREATE INDEX bandeja_salida_pendiente ON bandeja_salida (posicion) WHERE publicada_en IS NULL;
 CREATE INDEX bandeja_salida_por_clave ON bandeja_salida (clave, posicion);
 
+-- Lo que acompaña al dato en algunos mensajes: en las letras muertas, el motivo.
+ALTER TABLE bandeja_salida ADD COLUMN propiedades jsonb;
+
 -- Qué instancia atiende cada carril. Quien deja de latir lo pierde; la época crece con cada dueño.
 CREATE TABLE carriles (
     carril smallint    PRIMARY KEY,
@@ -22,36 +25,38 @@ CREATE TABLE instancias (
     latido timestamptz NOT NULL DEFAULT now()
 );
 
--- Bus local: una entrega por suscripción. Una clave espera a que termine su primera entrega.
+-- Entregas por atender: una por suscripción y mensaje. Una clave espera a que termine su primera entrega.
 CREATE TABLE entregas (
+    posicion        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     suscripcion     text        NOT NULL,
-    posicion        bigint      NOT NULL,
-    id_mensaje      uuid        NOT NULL,
+    id_mensaje      text        NOT NULL,
     topico          text        NOT NULL,
     clave           uuid        NOT NULL,
-    carril          smallint    NOT NULL,
+    carril          smallint    GENERATED ALWAYS AS ((get_byte(uuid_send(clave), 15) & 15)::smallint) STORED,
     tipo            text        NOT NULL,
     datos           bytea       NOT NULL,
     correlacion     text        NOT NULL,
     traceparent     text        NOT NULL,
+    publicado_en    timestamptz NOT NULL,
+    ilegible        text,
     intentos        integer     NOT NULL DEFAULT 0,
     proximo_intento timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (suscripcion, posicion)
+    UNIQUE (suscripcion, id_mensaje)
 );
+COMMENT ON COLUMN entregas.ilegible IS 'Por qué no se pudo leer al recibirla; nulo si se pudo';
 CREATE INDEX entregas_por_clave ON entregas (suscripcion, clave, posicion);
 
--- Letras muertas del bus local: lo que no se pudo leer, o se rechazó para siempre, con su motivo.
+-- Letras muertas: lo que no se pudo leer, o se rechazó para siempre, con su motivo.
 CREATE TABLE letras_muertas (
+    posicion    bigint      PRIMARY KEY,
     suscripcion text        NOT NULL,
-    posicion    bigint      NOT NULL,
-    id_mensaje  uuid        NOT NULL,
+    id_mensaje  text        NOT NULL,
     topico      text        NOT NULL,
     clave       uuid        NOT NULL,
     tipo        text        NOT NULL,
     datos       bytea       NOT NULL,
     motivo      text        NOT NULL,
-    muerta_en   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (suscripcion, posicion)
+    muerta_en   timestamptz NOT NULL DEFAULT now()
 );
 
 -- Bandeja de entrada (inbox): cada suscripción recibe cada mensaje una sola vez.

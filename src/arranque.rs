@@ -9,28 +9,23 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::api::{self, App};
+use crate::arranque_mensajes::Mensajes;
 use crate::config::{Base, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
-use crate::modulos::vuelos;
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
-use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
-use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
-use crate::seedwork::infraestructura::mensajeria::consumo::{self, Consumo};
-use crate::seedwork::infraestructura::mensajeria::despachador::Despachador;
-use crate::seedwork::infraestructura::mensajeria::enrutador::{Enrutador, Rutas};
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
-use crate::servicios::{FabricaApp, Servicios};
+use crate::servicios::Servicios;
 
 /// Conexiones a PostgreSQL para mover mensajes: el reparto, los latidos y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
@@ -84,9 +79,6 @@ pub async fn servir(
 ) -> Result<(), ErrorArranque> {
     let escucha = TcpListener::bind(config.escucha).await;
     let escucha = escucha.map_err(|error| ErrorArranque::Escucha(config.escucha, error))?;
-    if let Some(broker) = &config.broker {
-        info!(servidor = broker.host_str(), "los eventos esperan en la bandeja de salida: aún no se publican");
-    }
     let embebido = match &config.base {
         Base::Externa(_) => None,
         Base::Embebida(carpeta) => {
@@ -112,9 +104,9 @@ async fn atender(
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
-    let Compuesto { app, consumo } = app?;
+    let Compuesto { app, mensajes } = app?;
     let mediador = Arc::clone(&app.mediador);
-    let mensajes = consumo::arrancar(consumo, parar.clone());
+    let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
     let cierre = async {
@@ -151,7 +143,7 @@ fn base_de_datos(
 /// El programa compuesto: lo que atiende HTTP y lo que trabaja por detrás.
 struct Compuesto {
     app: App,
-    consumo: Consumo<FabricaApp>,
+    mensajes: Mensajes,
 }
 
 async fn componer(
@@ -168,27 +160,14 @@ async fn componer(
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
-    let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
+    let fabrica = FabricaPg::nueva(escritura, lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
-    let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
-    let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), escritura, Arc::clone(&aviso));
-    let consumo = Consumo {
-        enrutador,
-        mediador: Arc::clone(&mediador),
-        bus: BusLocal::nuevo(mensajeria.clone()),
-        carriles: Carriles::nuevos(mensajeria),
-        ids,
-        aviso,
-    };
-    Ok(Compuesto { app: App { mediador, despachador: Arc::new(despachador), lectura }, consumo })
+    let mensajes = Mensajes::componer(config.broker.as_ref(), mensajeria, Arc::clone(&mediador), ids, aviso)?;
+    let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
+    Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
 }
 
 /// Las reacciones de todos los módulos.
 fn reacciones() -> Reacciones<UnidadTrabajoPg<Servicios>> {
     clientes::reacciones()
-}
-
-/// Los comandos que llegan por el bus, de todos los módulos, en el orden de los esquemas.
-fn rutas() -> Rutas<FabricaApp> {
-    vuelos::rutas().y(clientes::rutas())
 }

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod arranque;
+mod arranque_mensajes;
 pub mod config;
 pub mod modulos;
 pub mod prueba_final;

@@ -14,9 +14,10 @@ use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
 use aeroalpes::seedwork::infraestructura::mensajeria::carriles::Carriles;
 use aeroalpes::seedwork::infraestructura::mensajeria::comandos::ComandoIntegracion;
-use aeroalpes::seedwork::infraestructura::mensajeria::consumo::{Consumo, arrancar};
-use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Aceptado, Despachador};
+use aeroalpes::seedwork::infraestructura::mensajeria::consumo::Consumo;
+use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Aceptado, Despachador, Salida};
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::{Enrutador, Rutas};
+use aeroalpes::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 use comun::cosas::{self, Bloquea, CosaCambiada, Fabrica};
@@ -24,7 +25,7 @@ use comun::{BaseDePrueba, hasta};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -122,6 +123,15 @@ impl ComandoIntegracion for Anotar {
     }
 }
 
+/// Detiene los latidos si la tarea se aborta: como en una muerte súbita, nadie late.
+struct AbortaAlSalir(AbortHandle);
+
+impl Drop for AbortaAlSalir {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Una instancia del servicio, sin HTTP.
 struct Instancia {
     despachador: Despachador<Fabrica>,
@@ -137,12 +147,20 @@ impl Instancia {
         let enrutador = Arc::new(Enrutador::nuevo(Rutas::default().ruta::<Anotar>()).unwrap());
         let fabrica = Fabrica::nueva(base.conexiones(6), base.conexiones(2), (), Arc::clone(&aviso));
         let mediador = Arc::new(Mediador::nuevo(fabrica, Reacciones::default(), Duration::from_secs(20)));
-        let despachador =
-            Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), conexiones.clone(), Arc::clone(&aviso));
-        let parar = CancellationToken::new();
-        let bus = BusLocal::nuevo(conexiones.clone());
-        let partes = Consumo { enrutador, mediador, bus, carriles: Carriles::nuevos(conexiones), ids, aviso };
-        let tarea = consume.then(|| arrancar(partes, parar.clone()));
+        let salida = Salida::Local(conexiones.clone(), Arc::clone(&aviso));
+        let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids, salida);
+        let (parar, bus) = (CancellationToken::new(), Some(BusLocal::nuevo(conexiones.clone())));
+        let (entregas, carriles) = (Entregas::nuevas(conexiones.clone(), false), Carriles::nuevos(conexiones));
+        let partes = Consumo { enrutador, mediador, bus, entregas, carriles: carriles.clone(), aviso };
+        let tarea = consume.then(|| {
+            let latidos = tokio::spawn(carriles.mantener(parar.clone()));
+            let trabajo = partes.correr(parar.clone());
+            tokio::spawn(async move {
+                let _al_salir = AbortaAlSalir(latidos.abort_handle());
+                trabajo.await;
+                latidos.await.unwrap();
+            })
+        });
         Self { despachador, parar, tarea }
     }
 
@@ -222,8 +240,8 @@ async fn un_mensaje_entregado_otra_vez_no_tiene_otro_efecto() {
     instancia.despachar(id, 7).await;
     terminados(&base, 1).await;
     // Como si el proceso hubiera muerto entre confirmar el efecto y dar por atendida la entrega.
-    let otra_vez = "INSERT INTO entregas (suscripcion, posicion, id_mensaje, topico, clave, carril, tipo, datos, correlacion, traceparent) \
-                    SELECT 'aeroalpes-sub-comandos', posicion, id, topico, clave, carril, tipo, datos, correlacion, traceparent \
+    let otra_vez = "INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en) \
+                    SELECT 'aeroalpes-sub-comandos', id::text, topico, clave, tipo, datos, correlacion, traceparent, now() \
                     FROM bandeja_salida WHERE topico = 'comandos-cosa' ON CONFLICT DO NOTHING";
     base.ordenar(otra_vez).await;
     instancia.despachar(id, 8).await;

@@ -26,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::problema::Problema;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
+use crate::seedwork::infraestructura::mensajeria::pulsar::Pulso;
 use crate::servicios::{DespachadorApp, MediadorApp};
 
 /// Lo que comparten todas las rutas.
@@ -35,6 +36,8 @@ pub struct App {
     pub mediador: Arc<MediadorApp>,
     /// Por donde se acepta lo que se cumplirá después.
     pub despachador: Arc<DespachadorApp>,
+    /// Cómo está el bróker, si lo hay.
+    pub broker: Option<Pulso>,
     /// Para saber si la base de datos responde.
     pub lectura: Conexiones,
 }

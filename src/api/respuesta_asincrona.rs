@@ -11,9 +11,10 @@ use super::App;
 use super::problema::Problema;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
-use crate::seedwork::aplicacion::rechazo::Rechazo;
+use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::infraestructura::mensajeria::comandos::ComandoIntegracion;
+use crate::seedwork::infraestructura::mensajeria::despachador::{Aceptado, ErrorDespacho};
 use crate::servicios::FabricaApp;
 
 const PREFERENCIA_APLICADA: HeaderName = HeaderName::from_static("preference-applied");
@@ -42,11 +43,23 @@ pub fn prefiere_no_esperar(cabeceras: &HeaderMap) -> bool {
 /// # Errors
 /// El problema, si no se pudo aceptar.
 pub async fn aceptar<C: ComandoIntegracion>(app: &App, contexto: Contexto, comando: &C) -> Result<Response, Problema> {
-    let aceptado = app.despachador.despachar(contexto, comando).await;
-    let aceptado = aceptado.map_err(|falla| Problema::from(Rechazo::from(&falla)))?;
-    let direccion = format!("/comandos/{}", aceptado.id_comando);
-    let cuerpo = RespuestaAceptado { id_comando: aceptado.id_comando, id: aceptado.id };
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, direccion)], Json(cuerpo)).into_response())
+    match app.despachador.despachar(contexto, comando).await {
+        Ok(aceptado) => {
+            let cuerpo = RespuestaAceptado { id_comando: aceptado.id_comando, id: aceptado.id };
+            Ok((StatusCode::ACCEPTED, direccion(aceptado), Json(cuerpo)).into_response())
+        }
+        Err(ErrorDespacho::NoAceptado(falla)) => Err(Rechazo::from(&falla).into()),
+        Err(ErrorDespacho::Desconocido(aceptado)) => {
+            let detalle = "No se sabe si quedó aceptado. La dirección de Location lo dirá, si llega a cumplirse.";
+            let rechazo = Rechazo::nuevo(Clase::NoDisponible, "aceptacion-desconocida", detalle);
+            Ok((direccion(aceptado), Problema::from(rechazo)).into_response())
+        }
+    }
+}
+
+/// Dónde preguntar cómo terminó.
+fn direccion(aceptado: Aceptado) -> [(HeaderName, String); 1] {
+    [(header::LOCATION, format!("/comandos/{}", aceptado.id_comando))]
 }
 
 /// Cumple un comando ahora o, si el cliente lo prefiere, lo acepta para después.

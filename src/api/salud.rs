@@ -32,7 +32,7 @@ struct Vivo {
 /// Si el servicio puede hacer su trabajo.
 #[derive(Serialize, ToSchema)]
 struct Listo {
-    /// `listo` o `no_disponible`.
+    /// `listo`; `degradado`, si falta el bróker y los eventos esperan; o `no_disponible`.
     #[schema(example = "listo")]
     estado: &'static str,
     /// Las dependencias que faltan.
@@ -57,7 +57,12 @@ async fn vivo() -> Json<Vivo> {
         (status = 503, description = "No puede atender", body = Listo)))]
 async fn listo(State(app): State<App>) -> (StatusCode, Json<Listo>) {
     if timeout(PLAZO, app.lectura.responde()).await.unwrap_or(false) {
-        return (StatusCode::OK, Json(Listo { estado: "listo", faltan: vec![] }));
+        return match &app.broker {
+            Some(pulso) if !pulso.late() => {
+                (StatusCode::OK, Json(Listo { estado: "degradado", faltan: vec!["pulsar"] }))
+            }
+            _ => (StatusCode::OK, Json(Listo { estado: "listo", faltan: vec![] })),
+        };
     }
     (StatusCode::SERVICE_UNAVAILABLE, Json(Listo { estado: "no_disponible", faltan: vec!["postgresql"] }))
 }

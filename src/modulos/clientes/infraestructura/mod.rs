@@ -5,5 +5,5 @@ mod codigos;
 mod consultas;
 mod repositorios;
 pub mod rutas;
-mod schema;
+pub mod schema;
 pub mod servicios;

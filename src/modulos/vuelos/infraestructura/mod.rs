@@ -4,4 +4,4 @@ mod consultas;
 mod documento;
 mod repositorios;
 pub mod rutas;
-mod schema;
+pub mod schema;

@@ -30,7 +30,16 @@ pub enum ErrorAvro {
 }
 
 /// Un esquema que se analiza una vez, la primera vez que hace falta.
-pub type EsquemaAvro = LazyLock<Result<Schema, String>>;
+pub type EsquemaAvro = LazyLock<Result<Esquema, String>>;
+
+/// Un esquema analizado y el texto con que se registra.
+#[derive(Debug, Clone)]
+pub struct Esquema {
+    /// El esquema.
+    pub avro: Schema,
+    /// El mismo, como JSON.
+    pub json: String,
+}
 
 /// El mensaje entero, con los miembros en el orden en que los declara el esquema.
 #[derive(Debug, Serialize)]
@@ -51,7 +60,7 @@ struct Mensaje<'a, C> {
 ///
 /// # Errors
 /// El motivo, si `campos` no describe un registro de Avro.
-pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Schema, String> {
+pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Esquema, String> {
     let data = json!({"name": "data", "type": ["null", {"type": "record", "name": carga, "fields": campos}]});
     let campos: Vec<_> = std::iter::once(data).chain(campos_de_envoltura()).collect();
     armar(registro, &campos)
@@ -61,7 +70,7 @@ pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Schema, 
 ///
 /// # Errors
 /// El motivo, si las cargas no describen registros de Avro.
-pub fn esquema_de_comandos(registro: &str, miembros: &[(&str, Value)]) -> Result<Schema, String> {
+pub fn esquema_de_comandos(registro: &str, miembros: &[(&str, Value)]) -> Result<Esquema, String> {
     let (data, otros): (Vec<_>, Vec<_>) = miembros.iter().partition(|(nombre, _)| *nombre == "data");
     let data = data.into_iter().map(|(nombre, carga)| json!({"name": nombre, "type": ["null", carga]}));
     let otros =
@@ -70,8 +79,10 @@ pub fn esquema_de_comandos(registro: &str, miembros: &[(&str, Value)]) -> Result
     armar(registro, &campos)
 }
 
-fn armar(registro: &str, campos: &[Value]) -> Result<Schema, String> {
-    Schema::parse(&json!({"type": "record", "name": registro, "fields": campos})).map_err(|error| error.to_string())
+fn armar(registro: &str, campos: &[Value]) -> Result<Esquema, String> {
+    let json = json!({"type": "record", "name": registro, "fields": campos});
+    let avro = Schema::parse(&json).map_err(|error| error.to_string())?;
+    Ok(Esquema { avro, json: json.to_string() })
 }
 
 fn campos_de_envoltura() -> impl Iterator<Item = Value> {
@@ -136,7 +147,7 @@ pub fn escribir(
         datacontenttype: Some(FORMATO),
         service_name: Some(SERVICIO),
     };
-    let escritor = GenericDatumWriter::builder(esquema).build().map_err(Box::new)?;
+    let escritor = GenericDatumWriter::builder(&esquema.avro).build().map_err(Box::new)?;
     Ok(escritor.write_ser_to_vec(&mensaje).map_err(Box::new)?)
 }
 

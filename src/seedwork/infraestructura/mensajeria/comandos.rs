@@ -67,7 +67,16 @@ pub fn escribir<C: ComandoIntegracion>(
     Ok(escritor.write_value_to_vec(mensaje).map_err(Box::new)?)
 }
 
-/// Un mensaje de comandos ya leído: sus miembros.
+/// Escribe con nuestro esquema un mensaje ya leído.
+///
+/// # Errors
+/// [`ErrorAvro`].
+pub fn reescribir(esquema: &Schema, leido: &Leido) -> Result<Vec<u8>, ErrorAvro> {
+    let escritor = GenericDatumWriter::builder(esquema).build().map_err(Box::new)?;
+    Ok(escritor.write_value_to_vec(Value::Record(leido.0.clone())).map_err(Box::new)?)
+}
+
+/// Un mensaje ya leído: sus miembros.
 pub struct Leido(Vec<(String, Value)>);
 
 impl Leido {

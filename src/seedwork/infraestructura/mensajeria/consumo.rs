@@ -9,21 +9,23 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
+use uuid::Uuid;
 
-use super::bus_local::{BusLocal, Entrega};
+use super::bus_local::BusLocal;
 use super::carriles::Carriles;
 use super::comandos::Leido;
 use super::enrutador::{Enrutador, FallaEntrega};
-use super::ids::IdsComando;
+use super::entregas::{Entrega, Entregas};
+use super::ids::VENTANA;
 use crate::seedwork::aplicacion::causas::cadena;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
-use crate::seedwork::aplicacion::resultados::Procedencia;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
 const A_LA_VEZ: usize = 12;
@@ -42,23 +44,21 @@ pub struct Consumo<F: Fabrica> {
     pub enrutador: Arc<Enrutador<F>>,
     /// Quién cumple las órdenes.
     pub mediador: Arc<Mediador<F>>,
-    /// De dónde salen las entregas.
-    pub bus: BusLocal,
+    /// El bus local, si es el que reparte la bandeja de salida.
+    pub bus: Option<BusLocal>,
+    /// Lo que hay por atender.
+    pub entregas: Entregas,
     /// Qué claves son de esta instancia.
     pub carriles: Carriles,
-    /// Quién dice si un comando caducó.
-    pub ids: IdsComando,
     /// Avisa de que hay algo nuevo.
     pub aviso: Arc<Notify>,
 }
-
-type Clave = (String, i64);
 
 impl<F: Fabrica> Consumo<F> {
     /// Trabaja hasta que se pida parar; entonces termina lo que empezó.
     pub async fn correr(self, parar: CancellationToken) {
         let consumo = Arc::new(self);
-        let (mut tareas, mut en_curso) = (JoinSet::new(), HashSet::<Clave>::new());
+        let (mut tareas, mut en_curso) = (JoinSet::new(), HashSet::<i64>::new());
         while !parar.is_cancelled() {
             if let Err(falla) = consumo.paso(&mut tareas, &mut en_curso).await {
                 warn!(%falla, "el reparto de mensajes espera a la base de datos");
@@ -77,21 +77,22 @@ impl<F: Fabrica> Consumo<F> {
         while tareas.join_next().await.is_some() {}
     }
 
-    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<Clave>, en_curso: &mut HashSet<Clave>) -> Result<(), Falla> {
-        while self.bus.repartir(self.carriles.id()).await? > 0 {}
+    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut HashSet<i64>) -> Result<(), Falla> {
+        if let Some(bus) = &self.bus {
+            while bus.repartir(self.carriles.id()).await? {}
+        }
         let libres = A_LA_VEZ.saturating_sub(tareas.len());
         if libres == 0 {
             return Ok(());
         }
-        let ocupadas: Vec<_> = en_curso.iter().cloned().collect();
+        let ocupadas: Vec<_> = en_curso.iter().copied().collect();
         let cuantas = i64::try_from(libres).map_err(Falla::interna)?;
-        for entrega in self.bus.pendientes(self.carriles.id(), &ocupadas, cuantas).await? {
-            let clave = (entrega.suscripcion.clone(), entrega.posicion);
-            en_curso.insert(clave.clone());
+        for entrega in self.entregas.pendientes(self.carriles.id(), &ocupadas, cuantas).await? {
+            en_curso.insert(entrega.posicion);
             let consumo = Arc::clone(self);
             tareas.spawn(async move {
                 consumo.atender(&entrega).await;
-                clave
+                entrega.posicion
             });
         }
         Ok(())
@@ -101,7 +102,7 @@ impl<F: Fabrica> Consumo<F> {
     async fn atender(&self, entrega: &Entrega) {
         let recepcion = recepcion(entrega);
         let destino = match self.entregar(entrega, recepcion.clone()).await {
-            Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.bus.confirmar(entrega).await,
+            Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.entregas.confirmar(entrega).await,
             Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, recepcion, rechazo).await,
             Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, recepcion, &cadena(&causa)).await,
             Err(FallaEntrega::Falla(falla)) if es_defecto(&falla) && entrega.intentos >= INTENTOS => {
@@ -109,7 +110,7 @@ impl<F: Fabrica> Consumo<F> {
             }
             Err(FallaEntrega::Falla(falla)) => {
                 warn!(id = %entrega.id_mensaje, tipo = entrega.tipo, intentos = entrega.intentos, %falla, "entrega aplazada");
-                self.bus.aplazar(entrega, espera(entrega.intentos)).await
+                self.entregas.aplazar(entrega, espera(entrega.intentos)).await
             }
         };
         if let Err(falla) = destino {
@@ -124,7 +125,10 @@ impl<F: Fabrica> Consumo<F> {
         let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
             return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
         };
-        if self.ids.procedencia(entrega.id_mensaje, OffsetDateTime::now_utc()) == Procedencia::Caducada {
+        if let Some(motivo) = &entrega.ilegible {
+            return Err(FallaEntrega::Ilegible(ErrorAvro::Esquema(motivo.clone())));
+        }
+        if OffsetDateTime::now_utc() - entrega.publicado_en > VENTANA {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
         let leido = Leido::de(&entrega.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
@@ -134,7 +138,7 @@ impl<F: Fabrica> Consumo<F> {
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
     async fn rechazar(&self, entrega: &Entrega, recepcion: Recepcion, rechazo: Rechazo) -> Result<(), Falla> {
         match self.mediador.rechazar(contexto(entrega), recepcion, rechazo).await {
-            Ok(()) | Err(Falla::YaRecibido) => self.bus.confirmar(entrega).await,
+            Ok(()) | Err(Falla::YaRecibido) => self.entregas.confirmar(entrega).await,
             Err(falla) => Err(falla),
         }
     }
@@ -144,15 +148,17 @@ impl<F: Fabrica> Consumo<F> {
         error!(id = %entrega.id_mensaje, topico = entrega.topico, tipo = entrega.tipo, motivo, "mensaje a letras muertas");
         let rechazo = Rechazo::nuevo(Clase::Interno, "mensaje-apartado", "El comando no se pudo atender y se apartó.");
         match self.mediador.rechazar(contexto(entrega), recepcion, rechazo).await {
-            Ok(()) | Err(Falla::YaRecibido) => self.bus.enterrar(entrega, motivo).await,
+            Ok(()) | Err(Falla::YaRecibido) => self.entregas.enterrar(entrega, motivo).await,
             Err(falla) => Err(falla),
         }
     }
 }
 
-fn retirar(terminada: Result<Clave, tokio::task::JoinError>, en_curso: &mut HashSet<Clave>) {
+fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashSet<i64>) {
     match terminada {
-        Ok(clave) => drop(en_curso.remove(&clave)),
+        Ok(posicion) => {
+            en_curso.remove(&posicion);
+        }
         // No se sabe cuál era: se olvidan todas, y la bandeja de entrada para las que se repitan.
         Err(causa) => {
             error!(%causa, "una entrega terminó en pánico");
@@ -161,16 +167,16 @@ fn retirar(terminada: Result<Clave, tokio::task::JoinError>, en_curso: &mut Hash
     }
 }
 
+/// De un comando cuya identidad no es un UUID no se puede contar el resultado: nadie sabría preguntarlo.
 fn recepcion(entrega: &Entrega) -> Recepcion {
-    let es_comando = entrega.topico.starts_with("comandos-");
-    let comando =
-        es_comando.then(|| ComandoRecibido { id: entrega.id_mensaje, nombre: entrega.tipo.clone(), recurso: None });
-    Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.to_string(), comando }
+    let id = entrega.topico.starts_with("comandos-").then(|| Uuid::parse_str(&entrega.id_mensaje).ok()).flatten();
+    let comando = id.map(|id| ComandoRecibido { id, nombre: entrega.tipo.clone(), recurso: None });
+    Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
 }
 
 fn contexto(entrega: &Entrega) -> Contexto {
     let contexto = Contexto::nuevo(entrega.correlacion.clone(), entrega.traceparent.clone());
-    Contexto { causa: Some(entrega.id_mensaje), ..contexto }
+    Contexto { causa: Uuid::parse_str(&entrega.id_mensaje).ok(), ..contexto }
 }
 
 fn caducado() -> Rechazo {
@@ -184,16 +190,4 @@ const fn es_defecto(falla: &Falla) -> bool {
 fn espera(intentos: i32) -> Duration {
     let doblada = VISTAZO.saturating_mul(1 << intentos.clamp(0, 12));
     doblada.min(ESPERA_MAXIMA)
-}
-
-/// Arranca el consumo y el mantenimiento de los carriles; devuelve la tarea que termina cuando los dos terminan.
-pub fn arrancar<F: Fabrica>(consumo: Consumo<F>, parar: CancellationToken) -> tokio::task::JoinHandle<()> {
-    info!(instancia = %consumo.carriles.id(), "empieza el consumo del bus local");
-    let latidos = tokio::spawn(consumo.carriles.clone().mantener(parar.clone()));
-    tokio::spawn(async move {
-        consumo.correr(parar).await;
-        if let Err(causa) = latidos.await {
-            error!(%causa, "los latidos terminaron en pánico");
-        }
-    })
 }

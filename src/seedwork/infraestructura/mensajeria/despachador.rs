@@ -1,19 +1,42 @@
 //! El despachador (paso 2 del tutorial): convierte un comando en mensaje y lo deja en el bus.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use thiserror::Error;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::comandos::{ComandoIntegracion, escribir};
 use super::enrutador::Enrutador;
 use super::ids::IdsComando;
+use super::pulsar::ErrorPulsar;
+use super::pulsar::publicador::{PorPublicar, Publicador};
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::{Conexiones, acotada};
 use crate::seedwork::infraestructura::despacho::Sobre;
 use crate::seedwork::infraestructura::sentencias::componer;
+
+/// Por dónde salen los comandos aceptados.
+pub enum Salida {
+    /// Por la bandeja de salida, que el bus local reparte.
+    Local(Conexiones, Arc<Notify>),
+    /// Por Pulsar, sin tocar la base de datos: lo acepta el recibo del bróker.
+    Pulsar(Arc<Publicador>),
+}
+
+/// Por qué no se pudo aceptar un comando.
+#[derive(Debug, Error)]
+pub enum ErrorDespacho {
+    /// No quedó aceptado.
+    #[error(transparent)]
+    NoAceptado(#[from] Falla),
+    /// No se sabe: puede que se cumpla.
+    #[error("no se sabe si el comando {} quedó aceptado", .0.id_comando)]
+    Desconocido(Aceptado),
+}
 
 /// Lo que queda de un comando aceptado.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,39 +51,75 @@ pub struct Aceptado {
 pub struct Despachador<F: Fabrica> {
     enrutador: Arc<Enrutador<F>>,
     ids: IdsComando,
-    conexiones: Conexiones,
-    aviso: Arc<Notify>,
+    salida: Salida,
 }
 
 impl<F: Fabrica> Despachador<F> {
-    /// Un despachador sobre la bandeja de salida: lo aceptado es duradero antes de responder.
-    pub fn nuevo(enrutador: Arc<Enrutador<F>>, ids: IdsComando, conexiones: Conexiones, aviso: Arc<Notify>) -> Self {
-        Self { enrutador, ids, conexiones, aviso }
+    /// Un despachador que saca los comandos por ahí.
+    pub fn nuevo(enrutador: Arc<Enrutador<F>>, ids: IdsComando, salida: Salida) -> Self {
+        Self { enrutador, ids, salida }
     }
 
     /// Acepta un comando. Cuando vuelve, el comando se cumplirá o se rechazará, y su resultado se podrá consultar.
     ///
     /// # Errors
-    /// Las de la base de datos; con [`Falla::Desconectada`] no se sabe si quedó aceptado.
-    pub async fn despachar<C: ComandoIntegracion>(&self, contexto: Contexto, comando: &C) -> Result<Aceptado, Falla> {
+    /// [`ErrorDespacho`].
+    pub async fn despachar<C: ComandoIntegracion>(
+        &self,
+        contexto: Contexto,
+        comando: &C,
+    ) -> Result<Aceptado, ErrorDespacho> {
         let contexto = contexto.ahora();
         let id_comando = self.ids.nueva(contexto.momento);
         let esquema = self.enrutador.esquema(C::TOPICO);
         let esquema = esquema.ok_or_else(|| Falla::interna(format!("el tópico {} no tiene esquema", C::TOPICO)))?;
         let datos = escribir(esquema, id_comando, contexto.momento, comando).map_err(Falla::interna)?;
         let (topico, tipo, clave, ocurrido_en) = (C::TOPICO, C::NOMBRE, comando.clave(), contexto.momento);
-        self.publicar(Sobre { id: id_comando, topico, clave, tipo, ocurrido_en, datos }, &contexto).await?;
-        self.aviso.notify_one();
-        Ok(Aceptado { id_comando, id: clave })
+        let sobre = Sobre { id: id_comando, topico, clave, tipo, ocurrido_en, datos };
+        let aceptado = Aceptado { id_comando, id: clave };
+        match &self.salida {
+            Salida::Local(conexiones, aviso) => {
+                guardar(conexiones, sobre, &contexto, aceptado).await.inspect(|_| aviso.notify_one())
+            }
+            Salida::Pulsar(publicador) => match publicador.publicar(por_publicar(sobre, contexto)).await {
+                Ok(()) => Ok(aceptado),
+                Err(error @ ErrorPulsar::SinPreparar) => Err(Falla::Inaccesible(Box::new(error)).into()),
+                Err(_) => Err(ErrorDespacho::Desconocido(aceptado)),
+            },
+        }
     }
+}
 
-    async fn publicar(&self, sobre: Sobre, contexto: &Contexto) -> Result<(), Falla> {
-        let mut sentencia = componer(Vec::new(), vec![sobre], contexto);
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let tope = arriendo.tope();
-        let escrita = acotada(tope, sentencia.build().execute(arriendo.conexion()?)).await;
-        let escrita = arriendo.acabar(escrita).map(drop);
-        arriendo.devolver();
-        escrita
+async fn guardar(
+    conexiones: &Conexiones,
+    sobre: Sobre,
+    contexto: &Contexto,
+    aceptado: Aceptado,
+) -> Result<Aceptado, ErrorDespacho> {
+    let mut sentencia = componer(Vec::new(), vec![sobre], contexto);
+    let mut arriendo = conexiones.arrendar().await?;
+    let tope = arriendo.tope();
+    let escrita = acotada(tope, sentencia.build().execute(arriendo.conexion()?)).await;
+    let escrita = arriendo.acabar(escrita);
+    arriendo.devolver();
+    match escrita {
+        Ok(_) => Ok(aceptado),
+        Err(Falla::Desconectada(_)) => Err(ErrorDespacho::Desconocido(aceptado)),
+        Err(falla) => Err(falla.into()),
+    }
+}
+
+fn por_publicar(sobre: Sobre, contexto: Contexto) -> PorPublicar {
+    PorPublicar {
+        topico: sobre.topico.to_owned(),
+        id: sobre.id.to_string(),
+        clave: sobre.clave.to_string(),
+        tipo: sobre.tipo.to_owned(),
+        datos: sobre.datos,
+        ocurrido_en: sobre.ocurrido_en,
+        correlacion: contexto.correlacion,
+        causa: contexto.causa.map(|causa| causa.to_string()),
+        traceparent: contexto.traceparent,
+        propiedades: HashMap::new(),
     }
 }

@@ -15,7 +15,7 @@ use crate::seedwork::aplicacion::recepcion::Recepcion;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
-use crate::seedwork::infraestructura::despacho::avro::{ErrorAvro, esquema_de_comandos};
+use crate::seedwork::infraestructura::despacho::avro::{ErrorAvro, Esquema, esquema_de_comandos};
 
 /// La suscripción de los comandos, con el nombre del sistema original.
 pub const SUSCRIPCION_COMANDOS: &str = "aeroalpes-sub-comandos";
@@ -101,7 +101,7 @@ async fn atender<F: Fabrica, C: ComandoIntegracion + Handler<F::Udt>>(
 /// Las rutas ya reunidas, con los esquemas de sus tópicos.
 pub struct Enrutador<F: Fabrica> {
     rutas: Vec<Ruta<F>>,
-    esquemas: BTreeMap<&'static str, Schema>,
+    esquemas: BTreeMap<&'static str, Esquema>,
 }
 
 impl<F: Fabrica> Enrutador<F> {
@@ -122,7 +122,12 @@ impl<F: Fabrica> Enrutador<F> {
 
     /// El esquema con que se escriben los comandos de un tópico.
     pub fn esquema(&self, topico: &str) -> Option<&Schema> {
-        self.esquemas.get(topico)
+        self.esquemas.get(topico).map(|esquema| &esquema.avro)
+    }
+
+    /// Los tópicos de comandos, con sus esquemas.
+    pub fn topicos(&self) -> impl Iterator<Item = (&'static str, &Esquema)> {
+        self.esquemas.iter().map(|(topico, esquema)| (*topico, esquema))
     }
 
     /// Entrega un comando a su handler, una sola vez en efecto.

@@ -6,6 +6,8 @@ pub mod comandos;
 pub mod consumo;
 pub mod despachador;
 pub mod enrutador;
+pub mod entregas;
 pub mod historia;
 pub mod ids;
+pub mod pulsar;
 pub mod resultados;

@@ -11,7 +11,7 @@ use crate::modulos::clientes::dominio::eventos::{
 };
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
-    ErrorAvro, EsquemaAvro, campo_nuevo, escribir, esquema, milisegundos,
+    ErrorAvro, Esquema, EsquemaAvro, campo_nuevo, escribir, esquema, milisegundos,
 };
 use crate::seedwork::infraestructura::despacho::{Publicable, Sobre};
 
@@ -44,6 +44,15 @@ impl From<&HechoUsuario> for Carga {
             fecha_actualizacion: Some(milisegundos(hecho.fecha_actualizacion)),
         }
     }
+}
+
+/// El tópico de los eventos de usuarios y su esquema.
+///
+/// # Errors
+/// [`ErrorAvro`] si el esquema escrito aquí no es válido.
+pub fn topico() -> Result<(&'static str, Esquema), ErrorAvro> {
+    let esquema = ESQUEMA.as_ref().map_err(|motivo| ErrorAvro::Esquema(motivo.clone()))?;
+    Ok((TOPICO, esquema.clone()))
 }
 
 fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoUsuario) -> Result<Sobre, ErrorAvro> {

@@ -227,7 +227,7 @@ mod pruebas {
     fn esquema() -> apache_avro::Schema {
         let miembros =
             [("data", CrearReserva::esquema_carga()), (PagarReserva::MIEMBRO, PagarReserva::esquema_carga())];
-        esquema_de_comandos(REGISTRO, &miembros).unwrap()
+        esquema_de_comandos(REGISTRO, &miembros).unwrap().avro
     }
 
     #[test]

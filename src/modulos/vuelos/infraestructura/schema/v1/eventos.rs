@@ -11,7 +11,7 @@ use crate::modulos::vuelos::dominio::eventos::{
 };
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
-    ErrorAvro, EsquemaAvro, campo_nuevo, campo_original, escribir, esquema, milisegundos,
+    ErrorAvro, Esquema, EsquemaAvro, campo_nuevo, campo_original, escribir, esquema, milisegundos,
 };
 use crate::seedwork::infraestructura::despacho::{Publicable, Sobre};
 
@@ -50,6 +50,15 @@ impl From<&HechoReserva> for Carga {
             fecha_actualizacion: Some(milisegundos(hecho.fecha_actualizacion)),
         }
     }
+}
+
+/// El tópico de los eventos de reservas y su esquema.
+///
+/// # Errors
+/// [`ErrorAvro`] si el esquema escrito aquí no es válido.
+pub fn topico() -> Result<(&'static str, Esquema), ErrorAvro> {
+    let esquema = ESQUEMA.as_ref().map_err(|motivo| ErrorAvro::Esquema(motivo.clone()))?;
+    Ok((TOPICO, esquema.clone()))
 }
 
 fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoReserva) -> Result<Sobre, ErrorAvro> {
@@ -110,7 +119,8 @@ mod pruebas {
         };
         let sobre = ReservaCreada(hecho).sobre().unwrap();
         let original = apache_avro::Schema::parse_str(ORIGINAL).unwrap();
-        let lector = GenericDatumReader::builder(ESQUEMA.as_ref().unwrap()).reader_schema(&original).build().unwrap();
+        let lector =
+            GenericDatumReader::builder(&ESQUEMA.as_ref().unwrap().avro).reader_schema(&original).build().unwrap();
         let Value::Record(campos) = lector.read_value(&mut sobre.datos.as_slice()).unwrap() else { panic!() };
         let Value::Record(data) = opcional(&campos[0].1) else { panic!() };
         let valores: Vec<_> = data.iter().map(|(nombre, valor)| (nombre.as_str(), opcional(valor).clone())).collect();
@@ -135,7 +145,7 @@ mod pruebas {
             fecha_actualizacion: datetime!(2026-11-24 11:00 UTC),
         };
         let sobre = ReservaCancelada(hecho).sobre().unwrap();
-        let lector = GenericDatumReader::builder(ESQUEMA.as_ref().unwrap()).build().unwrap();
+        let lector = GenericDatumReader::builder(&ESQUEMA.as_ref().unwrap().avro).build().unwrap();
         let Value::Record(campos) = lector.read_value(&mut sobre.datos.as_slice()).unwrap() else { panic!() };
         let texto = |nombre: &str| {
             let (_, valor) = campos.iter().find(|(n, _)| n == nombre).unwrap();

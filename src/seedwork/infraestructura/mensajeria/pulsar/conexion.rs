@@ -1,0 +1,130 @@
+//! La conexión con el bróker, y lo que hay que hacer antes de enviar nada.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use pulsar::consumer::InitialPosition;
+use pulsar::{
+    ConnectionRetryOptions, Consumer, ConsumerOptions, OperationRetryOptions, Producer, ProducerOptions, Pulsar,
+    SubType, TokioExecutor, proto,
+};
+use tokio::time::timeout;
+use url::Url;
+use uuid::Uuid;
+
+use super::{ErrorPulsar, Topico, completo, letras_muertas};
+
+/// Lo más que se espera a que el bróker haga algo que no es enviar.
+pub const PLAZO: Duration = Duration::from_secs(10);
+/// La suscripción que conserva las letras muertas.
+const SUSCRIPCION_LETRAS: &str = "aeroalpes-sub-letras-muertas";
+/// Mensajes que el bróker adelanta a un consumidor: pocos, para que otro pueda tomarlos si este se congela.
+const ADELANTADOS: u32 = 200;
+
+/// Un cliente. Se usa uno para enviar y otro para recibir: compartido, cada mensaje tarda diez veces más.
+pub type Cliente = Pulsar<TokioExecutor>;
+
+/// Conecta con el bróker.
+///
+/// # Errors
+/// [`ErrorPulsar`] si no contesta.
+pub async fn conectar(url: &Url) -> Result<Cliente, ErrorPulsar> {
+    let conexion = ConnectionRetryOptions {
+        max_retries: 3,
+        connection_timeout: Duration::from_secs(5),
+        keep_alive: Duration::from_secs(10),
+        ..ConnectionRetryOptions::default()
+    };
+    let operacion =
+        OperationRetryOptions { operation_timeout: PLAZO, max_retries: Some(3), ..OperationRetryOptions::default() };
+    let cliente = Pulsar::builder(url.as_str(), TokioExecutor)
+        .with_connection_retry_options(conexion)
+        .with_operation_retry_options(operacion)
+        .build();
+    a_tiempo(cliente).await
+}
+
+/// Espera una respuesta del bróker, pero no para siempre.
+///
+/// # Errors
+/// [`ErrorPulsar`].
+pub fn a_tiempo<'a, T: 'a>(
+    respuesta: impl Future<Output = Result<T, pulsar::Error>> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = Result<T, ErrorPulsar>> + Send + 'a>> {
+    // En el montón: los futuros del cliente de Pulsar ocupan decenas de KiB.
+    Box::pin(async { Ok(timeout(PLAZO, respuesta).await.map_err(|_| ErrorPulsar::Plazo)??) })
+}
+
+/// Registra los esquemas y crea las suscripciones, también las de letras muertas: lo que se envía antes de que
+/// exista una suscripción no lo guarda nadie.
+///
+/// # Errors
+/// [`ErrorPulsar`]; se puede repetir.
+pub async fn preparar(cliente: &Cliente, topicos: &[Topico]) -> Result<(), ErrorPulsar> {
+    for topico in topicos {
+        let mut productor = productor(cliente, topico.nombre, Some(topico)).await?;
+        a_tiempo(productor.close()).await?;
+        let mut consumidor = consumidor(cliente, topico).await?;
+        a_tiempo(consumidor.close()).await?;
+        let letras = letras_muertas(topico.nombre);
+        let mut letras = suscribir(cliente, &letras, SUSCRIPCION_LETRAS, SubType::Shared, None).await?;
+        a_tiempo(letras.close()).await?;
+    }
+    Ok(())
+}
+
+fn esquema(topico: &Topico) -> proto::Schema {
+    proto::Schema {
+        name: topico.nombre.to_owned(),
+        schema_data: topico.esquema.json.clone().into_bytes(),
+        r#type: proto::schema::Type::Avro as i32,
+        properties: Vec::new(),
+    }
+}
+
+/// Un productor sin lotes: de un lote, nuestro propio consumidor no podría confirmar sólo una parte.
+///
+/// # Errors
+/// [`ErrorPulsar`].
+pub async fn productor(
+    cliente: &Cliente,
+    nombre: &str,
+    topico: Option<&Topico>,
+) -> Result<Producer<TokioExecutor>, ErrorPulsar> {
+    let opciones =
+        ProducerOptions { schema: topico.map(esquema), block_queue_if_full: true, ..ProducerOptions::default() };
+    a_tiempo(cliente.producer().with_topic(completo(nombre)).with_options(opciones).build()).await
+}
+
+/// Nuestro consumidor de un tópico: las claves se reparten entre instancias, cada una a una sola a la vez.
+///
+/// # Errors
+/// [`ErrorPulsar`].
+pub async fn consumidor(cliente: &Cliente, topico: &Topico) -> Result<Consumer<Vec<u8>, TokioExecutor>, ErrorPulsar> {
+    suscribir(cliente, topico.nombre, topico.suscripcion, SubType::KeyShared, Some(topico)).await
+}
+
+async fn suscribir(
+    cliente: &Cliente,
+    nombre: &str,
+    suscripcion: &str,
+    tipo: SubType,
+    topico: Option<&Topico>,
+) -> Result<Consumer<Vec<u8>, TokioExecutor>, ErrorPulsar> {
+    let opciones = ConsumerOptions {
+        schema: topico.map(esquema),
+        initial_position: InitialPosition::Earliest,
+        durable: Some(true),
+        receiver_queue_size: Some(ADELANTADOS),
+        ..ConsumerOptions::default()
+    };
+    let consumidor = cliente
+        .consumer()
+        .with_topic(completo(nombre))
+        .with_subscription(suscripcion)
+        .with_subscription_type(tipo)
+        .with_consumer_name(format!("aeroalpes-{}", Uuid::now_v7()))
+        .with_batch_size(ADELANTADOS)
+        .with_options(opciones);
+    a_tiempo(consumidor.build()).await
+}
