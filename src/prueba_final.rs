@@ -1,7 +1,8 @@
 //! La prueba final del tutorial (paso 7) contra un servicio en marcha: crea, consulta, compara y cuenta.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 /// Cuánto se espera cada respuesta.
 const PLAZO: Duration = Duration::from_secs(30);
+/// Cada cuánto se pregunta por un comando pendiente.
+const RESPIRO: Duration = Duration::from_millis(50);
 
 /// Por qué la prueba no se pudo hacer.
 #[derive(Debug, Error)]
@@ -30,6 +33,7 @@ pub enum ErrorPrueba {
 pub fn probar(url: &str, salida: &mut impl Write) -> Result<usize, ErrorPrueba> {
     let mut prueba = Prueba { cliente: cliente(), url: url.trim_end_matches('/'), salida, pasos: 0, fallas: 0 };
     prueba.reserva()?;
+    prueba.reserva_asincrona()?;
     prueba.usuario()?;
     writeln!(prueba.salida, "prueba final: {} pasos, {} fallas", prueba.pasos, prueba.fallas)?;
     Ok(prueba.fallas)
@@ -72,6 +76,34 @@ impl<W: Write> Prueba<'_, W> {
             self.comparar("la reserva consultada es la creada", &leida, &creada)?;
         }
         Ok(())
+    }
+
+    fn reserva_asincrona(&mut self) -> Result<(), ErrorPrueba> {
+        let enviada = reserva();
+        let ruta = "/vuelos/reserva-comando";
+        let aceptada =
+            self.paso("crear una reserva sin esperar", Method::POST, ruta, Some(&enviada), StatusCode::ACCEPTED)?;
+        let comando = format!("/comandos/{}", aceptada["id_comando"].as_str().unwrap_or_default());
+        let terminado = self.esperar(&comando)?;
+        self.comparar("el comando se ejecutó", &terminado["estado"], &json!("ejecutado"))?;
+        let recurso = terminado["recurso"].as_str().unwrap_or_default();
+        let leida = self.paso("consultar la reserva", Method::GET, recurso, None, StatusCode::OK)?;
+        self.comparar("la reserva es la aceptada", &leida["id"], &aceptada["id"])?;
+        self.comparar("los itinerarios guardados son los enviados", &sin_fechas_nulas(&leida), &enviada["itinerarios"])
+    }
+
+    /// Pregunta por un comando hasta que termine; sólo cuenta, y muestra, la última respuesta.
+    fn esperar(&mut self, comando: &str) -> Result<Value, ErrorPrueba> {
+        let limite = Instant::now() + PLAZO;
+        while Instant::now() < limite {
+            let mut respuesta = self.cliente.get(format!("{}{comando}", self.url)).call()?;
+            let cuerpo: Value = serde_json::from_str(&respuesta.body_mut().read_to_string()?).unwrap_or_default();
+            if cuerpo["estado"] != "pendiente" {
+                break;
+            }
+            sleep(RESPIRO);
+        }
+        self.paso("preguntar cómo terminó", Method::GET, comando, None, StatusCode::OK)
     }
 
     fn usuario(&mut self) -> Result<(), ErrorPrueba> {

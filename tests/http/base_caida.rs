@@ -79,11 +79,11 @@ async fn la_prueba_final_y_la_orden_salud_dicen_la_verdad() {
         (fin.status.code(), texto.lines().last().unwrap_or_default().to_owned())
     };
     assert_eq!(salud().await, (Some(0), "listo\n".into()));
-    assert_eq!(prueba_final().await, (Some(0), "prueba final: 6 pasos, 0 fallas".into()));
+    assert_eq!(prueba_final().await, (Some(0), "prueba final: 9 pasos, 0 fallas".into()));
     prueba.base.cerrar().await;
     assert_eq!(salud().await, (Some(1), "no disponible\n".into()));
     let (codigo, resumen) = prueba_final().await;
     assert_eq!(codigo, Some(1));
-    assert!(resumen.starts_with("prueba final: 6 pasos, ") && !resumen.ends_with(" 0 fallas"), "{resumen}");
+    assert!(resumen.starts_with("prueba final: 9 pasos, ") && !resumen.ends_with(" 0 fallas"), "{resumen}");
     prueba.base.abrir().await;
 }
