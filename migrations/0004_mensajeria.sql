@@ -76,3 +76,9 @@ CREATE TABLE resultados_comando (
     terminado_en timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON COLUMN resultados_comando.rechazo IS 'Por qué no se cumplió; nulo si se cumplió';
+
+-- Los brókeres que se han usado, y desde cuándo se sabe que ya no tienen nada por recibir.
+CREATE TABLE buses (
+    nombre   text        PRIMARY KEY,
+    vacio_en timestamptz
+);

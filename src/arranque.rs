@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use crate::api::{self, App};
 use crate::arranque_mensajes::Mensajes;
-use crate::config::{Base, Config, ErrorConfig};
+use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
@@ -21,6 +21,7 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{ErrorCambioDeBus, anotar_uso, comprobar_vacio};
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
@@ -51,6 +52,9 @@ pub enum ErrorArranque {
     /// Falló el almacén.
     #[error(transparent)]
     Falla(#[from] Falla),
+    /// No se puede usar el bus que se pide.
+    #[error(transparent)]
+    Bus(#[from] ErrorCambioDeBus),
     /// Un esquema de los mensajes no es válido.
     #[error(transparent)]
     Esquema(#[from] ErrorAvro),
@@ -162,7 +166,12 @@ async fn componer(
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura, lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
-    let mensajes = Mensajes::componer(config.broker.as_ref(), mensajeria, Arc::clone(&mediador), ids, aviso)?;
+    match &config.bus {
+        Bus::Pulsar(_) => anotar_uso(&mensajeria).await?,
+        Bus::Local { vaciar: None } => comprobar_vacio(&mensajeria).await?,
+        Bus::Local { vaciar: Some(_) } => {}
+    }
+    let mensajes = Mensajes::componer(&config.bus, mensajeria, Arc::clone(&mediador), ids, aviso)?;
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
     Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
 }

@@ -7,10 +7,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::config::Bus;
 use crate::modulos::{clientes, vuelos};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Vaciado;
 use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
 use crate::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use crate::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
@@ -33,12 +35,12 @@ pub struct Mensajes {
     pub broker: Option<Pulso>,
     consumo: Consumo<FabricaApp>,
     carriles: Carriles,
-    pulsar: Option<PorPulsar>,
+    pulsar: PorPulsar,
 }
 
+/// Lo que se hace con Pulsar: publicar y recibir, o sólo recibir lo que le quede.
 struct PorPulsar {
-    publicador: Arc<Publicador>,
-    relevo: Relevo,
+    salida: Option<(Arc<Publicador>, Relevo)>,
     ingestas: Vec<Ingesta>,
 }
 
@@ -48,12 +50,12 @@ fn rutas() -> Rutas<FabricaApp> {
 }
 
 impl Mensajes {
-    /// Compone el bus: Pulsar si hay bróker; si no, el local.
+    /// Compone el bus que se pide.
     ///
     /// # Errors
     /// [`ErrorAvro`] si algún esquema no es válido.
     pub fn componer(
-        broker: Option<&Url>,
+        bus: &Bus,
         conexiones: Conexiones,
         mediador: Arc<MediadorApp>,
         ids: IdsComando,
@@ -61,23 +63,19 @@ impl Mensajes {
     ) -> Result<Self, ErrorAvro> {
         let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
         let carriles = Carriles::nuevos(conexiones.clone());
-        let entregas = Entregas::nuevas(conexiones.clone(), broker.is_some());
-        let llegadas = Arc::new(Notify::new());
-        let pulsar = broker.map(|url| {
-            let por_pulsar =
-                PorPulsar::componer(url, &enrutador, &conexiones, &carriles, &entregas, &aviso, &llegadas)?;
-            Ok::<_, ErrorAvro>(por_pulsar)
-        });
-        let pulsar = pulsar.transpose()?;
-        let (salida, bus, aviso, broker) = if let Some((por_pulsar, pulso)) = &pulsar {
-            (Salida::Pulsar(Arc::clone(&por_pulsar.publicador)), None, llegadas, Some(pulso.clone()))
-        } else {
-            let salida = Salida::Local(conexiones.clone(), Arc::clone(&aviso));
-            (salida, Some(BusLocal::nuevo(conexiones)), aviso, None)
+        let por_pulsar = matches!(bus, Bus::Pulsar(_));
+        let entregas = Entregas::nuevas(conexiones.clone(), por_pulsar);
+        let (llegadas, pulso) = (Arc::new(Notify::new()), Pulso::default());
+        let mut mensajes = Recepcion { topicos: topicos(&enrutador)?, entregas, llegadas, pulso, conexiones, carriles };
+        let (salida, pulsar, local) = match bus {
+            Bus::Pulsar(url) => mensajes.por_pulsar(url, &aviso),
+            Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
         };
+        let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
         let despachador = Arc::new(Despachador::nuevo(Arc::clone(&enrutador), ids, salida));
-        let consumo = Consumo { enrutador, mediador, bus, entregas, carriles: carriles.clone(), aviso };
-        Ok(Self { despachador, broker, consumo, carriles, pulsar: pulsar.map(|(por_pulsar, _)| por_pulsar) })
+        let consumo =
+            Consumo { enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
+        Ok(Self { despachador, broker: por_pulsar.then_some(pulso), consumo, carriles, pulsar })
     }
 
     /// Pone todo a trabajar hasta que se pida parar. Los carriles se sueltan cuando los demás terminaron.
@@ -85,12 +83,12 @@ impl Mensajes {
         let (sin_latir, mut tareas) = (CancellationToken::new(), JoinSet::new());
         let latidos = tokio::spawn(self.carriles.mantener(sin_latir.clone()));
         tareas.spawn(self.consumo.correr(parar.clone()));
-        if let Some(PorPulsar { publicador, relevo, ingestas }) = self.pulsar {
+        if let Some((publicador, relevo)) = self.pulsar.salida {
             tareas.spawn(publicador.mantener(parar.clone()));
             tareas.spawn(relevo.correr(parar.clone()));
-            for ingesta in ingestas {
-                tareas.spawn(ingesta.correr(parar.clone()));
-            }
+        }
+        for ingesta in self.pulsar.ingestas {
+            tareas.spawn(ingesta.correr(parar.clone()));
         }
         while let Some(terminada) = tareas.join_next().await {
             if let Err(causa) = terminada {
@@ -104,33 +102,49 @@ impl Mensajes {
     }
 }
 
-impl PorPulsar {
-    fn componer(
-        url: &Url,
-        enrutador: &Enrutador<FabricaApp>,
-        conexiones: &Conexiones,
-        carriles: &Carriles,
-        entregas: &Entregas,
-        aviso: &Arc<Notify>,
-        llegadas: &Arc<Notify>,
-    ) -> Result<(Self, Pulso), ErrorAvro> {
-        let (topicos, pulso) = (topicos(enrutador)?, Pulso::default());
-        let ingesta = |topico: &Topico| Ingesta {
-            url: url.clone(),
-            topico: topico.clone(),
-            entregas: entregas.clone(),
-            aviso: Arc::clone(llegadas),
-            pulso: pulso.clone(),
-        };
-        let ingestas = topicos.iter().map(ingesta).collect();
-        let publicador = Publicador::nuevo(url.clone(), topicos, pulso.clone());
+/// Con qué se recibe, sea cual sea el bus.
+struct Recepcion {
+    topicos: Vec<Topico>,
+    entregas: Entregas,
+    llegadas: Arc<Notify>,
+    pulso: Pulso,
+    conexiones: Conexiones,
+    carriles: Carriles,
+}
+
+impl Recepcion {
+    fn por_pulsar(&self, url: &Url, aviso: &Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
+        let publicador = Publicador::nuevo(url.clone(), self.topicos.clone(), self.pulso.clone());
         let relevo = Relevo {
-            conexiones: conexiones.clone(),
-            carriles: carriles.clone(),
+            conexiones: self.conexiones.clone(),
+            carriles: self.carriles.clone(),
             publicador: Arc::clone(&publicador),
             aviso: Arc::clone(aviso),
         };
-        Ok((Self { publicador, relevo, ingestas }, pulso))
+        let pulsar = PorPulsar { salida: Some((Arc::clone(&publicador), relevo)), ingestas: self.ingestas(url, None) };
+        (Salida::Pulsar(publicador), pulsar, None)
+    }
+
+    /// El bus local avisa al consumo con el mismo aviso que usa la bandeja de salida.
+    fn por_local(&mut self, vaciar: Option<&Url>, aviso: Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
+        self.llegadas = Arc::clone(&aviso);
+        let nombres = self.topicos.iter().map(|topico| topico.nombre).collect();
+        let vaciado = Arc::new(Vaciado::de(self.conexiones.clone(), nombres));
+        let ingestas = vaciar.map(|url| self.ingestas(url, Some(&vaciado))).unwrap_or_default();
+        let bus = BusLocal::nuevo(self.conexiones.clone());
+        (Salida::Local(self.conexiones.clone(), aviso), PorPulsar { salida: None, ingestas }, Some(bus))
+    }
+
+    fn ingestas(&self, url: &Url, vaciado: Option<&Arc<Vaciado>>) -> Vec<Ingesta> {
+        let ingesta = |topico: &Topico| Ingesta {
+            url: url.clone(),
+            topico: topico.clone(),
+            entregas: self.entregas.clone(),
+            aviso: Arc::clone(&self.llegadas),
+            pulso: self.pulso.clone(),
+            vaciado: vaciado.cloned(),
+        };
+        self.topicos.iter().map(ingesta).collect()
     }
 }
 

@@ -38,14 +38,37 @@ pub enum Base {
     Embebida(PathBuf),
 }
 
+/// Por dónde van los mensajes. Sin `Debug`: la dirección puede llevar la contraseña.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Bus {
+    /// Por PostgreSQL. Si aún se dice dónde está Pulsar, se recibe lo que le quede.
+    Local {
+        /// De dónde vaciar, si se está dejando Pulsar.
+        vaciar: Option<Url>,
+    },
+    /// Por Apache Pulsar.
+    Pulsar(Url),
+}
+
+impl Bus {
+    /// La dirección del bróker, se use o se esté vaciando.
+    #[must_use]
+    pub const fn broker(&self) -> Option<&Url> {
+        match self {
+            Self::Local { vaciar } => vaciar.as_ref(),
+            Self::Pulsar(url) => Some(url),
+        }
+    }
+}
+
 /// Todo lo que se puede configurar. Sin `Debug`: lleva secretos.
 pub struct Config {
     /// Dónde escucha el servidor HTTP.
     pub escucha: SocketAddr,
     /// Dónde están los datos.
     pub base: Base,
-    /// La dirección del bróker, si lo hay.
-    pub broker: Option<Url>,
+    /// Por dónde van los mensajes.
+    pub bus: Bus,
     /// Conexiones a PostgreSQL para las órdenes, como mucho.
     pub conexiones: usize,
     /// Conexiones a PostgreSQL para las consultas, como mucho.
@@ -65,6 +88,8 @@ pub struct Opciones {
     pub escucha: Option<String>,
     /// `--datos`.
     pub datos: Option<String>,
+    /// `--bus`.
+    pub bus: Option<String>,
 }
 
 /// De dónde se leen las variables.
@@ -80,7 +105,7 @@ impl Config {
         let config = Self {
             escucha: escucha(&lector, opciones.escucha)?,
             base: base(&lector, opciones.datos, carpeta)?,
-            broker: broker(&lector)?,
+            bus: bus(&lector, opciones.bus)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
             conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
             plazos_pg: PlazosPg {
@@ -144,6 +169,23 @@ fn base(lector: &Lector<'_>, opcion: Option<String>, carpeta: PathBuf) -> Result
     let datos =
         opcion.map(PathBuf::from).or((lector.entorno)("AEROALPES_DATOS").filter(|v| !v.is_empty()).map(PathBuf::from));
     Ok(Base::Embebida(datos.unwrap_or(carpeta)))
+}
+
+/// Pulsar si se dice dónde está, salvo que se pida el local.
+fn bus(lector: &Lector<'_>, opcion: Option<String>) -> Result<Bus, ErrorConfig> {
+    let (variable, pedido) = match opcion {
+        Some(pedido) => ("--bus", Some(pedido)),
+        None => ("AEROALPES_BUS", lector.texto("AEROALPES_BUS")?),
+    };
+    match (pedido.as_deref(), broker(lector)?) {
+        (None | Some("pulsar"), Some(url)) => Ok(Bus::Pulsar(url)),
+        (None | Some("local"), vaciar) => Ok(Bus::Local { vaciar }),
+        (Some("pulsar"), None) => {
+            let esperado = "que PULSAR_URL diga dónde está Pulsar".into();
+            Err(ErrorConfig { variable, valor: pedido, esperado })
+        }
+        (Some(_), _) => Err(ErrorConfig { variable, valor: pedido, esperado: "local o pulsar".into() }),
+    }
 }
 
 /// `PULSAR_URL`, o el servidor que nombran los despliegues del sistema original.
@@ -241,7 +283,7 @@ mod pruebas {
     #[test]
     fn sin_nada_escucha_en_local_y_embebe_la_base() {
         let config = leer(&[("DATABASE_URL", "")]).ok().unwrap();
-        assert_eq!((config.escucha, config.broker), (ESCUCHA, None));
+        assert!(config.escucha == ESCUCHA && config.bus == Bus::Local { vaciar: None });
         assert!(matches!(config.base, Base::Embebida(carpeta) if carpeta == *"/datos"));
         assert_eq!(config.plazos_pg.bloqueo, Duration::from_secs(5));
     }
@@ -258,6 +300,8 @@ mod pruebas {
             ("BROKER_HOST", "dos palabras"),
             ("AEROALPES_LOCK_TIMEOUT_MS", "20000"),
             ("AEROALPES_CONEXIONES", "80"),
+            ("AEROALPES_BUS", "kafka"),
+            ("AEROALPES_BUS", "pulsar"),
             ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
         ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
@@ -274,8 +318,16 @@ mod pruebas {
     }
 
     #[test]
+    fn con_el_bus_local_pulsar_solo_se_vacia() {
+        let bus = |variables: &[(&str, &str)]| leer(variables).ok().unwrap().bus;
+        let url = ("PULSAR_URL", "pulsar://c:1");
+        assert!(bus(&[url]) == Bus::Pulsar("pulsar://c:1".parse().unwrap()));
+        assert!(bus(&[url, ("AEROALPES_BUS", "local")]) == Bus::Local { vaciar: "pulsar://c:1".parse().ok() });
+    }
+
+    #[test]
     fn el_broker_puede_venir_como_en_el_sistema_original() {
-        let broker = |variables: &[(&str, &str)]| leer(variables).ok().unwrap().broker.map(String::from);
+        let broker = |variables: &[(&str, &str)]| leer(variables).ok().unwrap().bus.broker().map(Url::to_string);
         assert_eq!(broker(&[("BROKER_HOST", "b")]).as_deref(), Some("pulsar://b:6650"));
         assert_eq!(broker(&[("PULSAR_ADDRESS", "a"), ("BROKER_HOST", "b")]).as_deref(), Some("pulsar://a:6650"));
         let todas = [("PULSAR_URL", "pulsar://c:1"), ("PULSAR_ADDRESS", "a")];

@@ -37,10 +37,11 @@ pub enum Orden {
 pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Orden, ExitCode> {
     let coincidencias = programa().try_get_matches_from(argumentos).map_err(|error| explicar(&error))?;
     let texto = |m: &ArgMatches, nombre: &str| m.get_one::<String>(nombre).cloned();
-    let opciones = |m: &ArgMatches| Opciones { escucha: texto(m, "escucha"), datos: texto(m, "datos") };
+    let opciones =
+        |m: &ArgMatches| Opciones { escucha: texto(m, "escucha"), datos: texto(m, "datos"), bus: texto(m, "bus") };
     match coincidencias.subcommand() {
         Some(("servir", m)) => Ok(Orden::Servir(opciones(m))),
-        Some(("migrar", m)) => Ok(Orden::Migrar(Opciones { datos: texto(m, "datos"), escucha: None })),
+        Some(("migrar", m)) => Ok(Orden::Migrar(Opciones { datos: texto(m, "datos"), ..Opciones::default() })),
         Some(("postgres", m)) => Ok(Orden::Postgres {
             datos: texto(m, "datos").map(PathBuf::from),
             puerto: m.get_one("puerto").copied().unwrap_or(5432),
@@ -54,6 +55,7 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
 fn programa() -> Command {
     let datos = || opcion("datos", "CARPETA", "Carpeta de los datos del PostgreSQL embebido [AEROALPES_DATOS]");
     let escucha = opcion("escucha", "DIRECCIÓN:PUERTO", "Dónde escucha [AEROALPES_ESCUCHA, 127.0.0.1:5000]");
+    let bus = opcion("bus", "local|pulsar", "Por dónde van los mensajes [AEROALPES_BUS; pulsar si hay PULSAR_URL]");
     let puerto = opcion("puerto", "PUERTO", "Puerto de 127.0.0.1 [5432]").value_parser(value_parser!(u16));
     let url = Arg::new("url").value_name("URL").help("Dirección del servicio").default_value("http://127.0.0.1:5000");
     let url = url.hide_default_value(true).help_heading("Argumentos");
@@ -65,7 +67,7 @@ fn programa() -> Command {
         .subcommand_help_heading("Órdenes")
         .arg(bandera("version", 'V', "Muestra la versión", ArgAction::Version))
         .after_help("La configuración va en variables de entorno: véase la tabla del README.")
-        .subcommand(orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()))
+        .subcommand(orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus))
         .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
         .subcommand(
             orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),

@@ -165,6 +165,22 @@ async fn el_servicio_arranca_y_atiende_aunque_el_broker_no_exista() {
 }
 
 #[tokio::test]
+async fn de_pulsar_no_se_prescinde_sin_vaciarlo() {
+    let base = BaseDePrueba::vacia().await;
+    let url = ("PULSAR_URL", "pulsar://127.0.0.1:1");
+    drop(Servicio::arrancar(&base, &[url]).await);
+    let fin = ejecutar(&["servir", "--escucha", "127.0.0.1:0"], &[("DATABASE_URL", &base.url())]).await;
+    assert_eq!(fin.status.code(), Some(1));
+    assert!(errores(&fin).contains("Pulsar puede tener mensajes por recibir"), "{}", errores(&fin));
+    let servicio = Servicio::arrancar(&base, &[url, ("AEROALPES_BUS", "local")]).await;
+    servicio.post("/vuelos/reserva-comando", &crate::apoyo::reserva()).await.con(202);
+    crate::comun::hasta("que se cumpla por el bus local", async || {
+        base.contar("SELECT count(*) FROM reservas").await == 1
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn la_salida_dice_donde_estan_los_datos_sin_la_contrasena() {
     let prueba = Prueba::nueva().await;
     let datos = prueba.servicio.salida.esperar("Datos: PostgreSQL en ").await;

@@ -1,6 +1,7 @@
 //! El camino de ida y vuelta de los mensajes: identidades, rutas, bus, carriles y consumo.
 
 pub mod bus_local;
+pub mod cambio_de_bus;
 pub mod carriles;
 pub mod comandos;
 pub mod consumo;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::conexion::{a_tiempo, conectar, consumidor};
 use super::{ErrorPulsar, Pulso, Topico, completo};
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Vaciado;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
 use crate::seedwork::infraestructura::mensajeria::entregas::{Entregas, Llegada};
 
@@ -48,6 +49,8 @@ pub struct Ingesta {
     pub aviso: Arc<Notify>,
     /// Cómo está el bróker.
     pub pulso: Pulso,
+    /// A quién se le dice que no queda nada, si se está dejando Pulsar.
+    pub vaciado: Option<Arc<Vaciado>>,
 }
 
 impl Ingesta {
@@ -82,6 +85,9 @@ impl Ingesta {
                 // Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
                 a_tiempo(consumidor.check_connection()).await?;
                 a_tiempo(consumidor.get_last_message_id()).await?;
+                if let Some(vaciado) = &self.vaciado {
+                    vaciado.sin_nada(self.topico.nombre).await;
+                }
                 continue;
             };
             self.guardar(&mut consumidor, &mensajes, &mut esquemas).await?;
