@@ -45,6 +45,7 @@ CREATE TABLE entregas (
 );
 COMMENT ON COLUMN entregas.ilegible IS 'Por qué no se pudo leer al recibirla; nulo si se pudo';
 CREATE INDEX entregas_por_clave ON entregas (suscripcion, clave, posicion);
+CREATE INDEX entregas_aplazadas ON entregas (proximo_intento);
 
 -- Letras muertas: lo que no se pudo leer, o se rechazó para siempre, con su motivo.
 CREATE TABLE letras_muertas (

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::api::{self, App};
-use crate::arranque_mensajes::Mensajes;
+use crate::arranque_mensajes::{Fondos, Mensajes};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -28,7 +28,9 @@ use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres,
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
 use crate::servicios::Servicios;
 
-/// Conexiones a PostgreSQL para mover mensajes: el reparto, los latidos y las entregas que se confirman.
+/// Lo más que puede ocupar en memoria una lista o un texto de un mensaje, en bytes.
+const MEMORIA_POR_MENSAJE: usize = 8 * 1024 * 1024;
+/// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
 
 /// Por qué no se pudo arrancar.
@@ -155,23 +157,24 @@ async fn componer(
     opciones: &PgConnectOptions,
     entrega: Box<dyn EntregaCodigos>,
 ) -> Result<Compuesto, ErrorArranque> {
+    // Un mensaje ajeno no puede pedir más memoria que esta.
+    apache_avro::util::max_allocation_bytes(MEMORIA_POR_MENSAJE);
     migrar(opciones).await?;
     let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
-    // Los mensajes tienen sus propias conexiones: ni esperan a las peticiones ni las hacen esperar.
-    let mensajeria = fondo(CONEXIONES_MENSAJERIA)?;
+    let fondos = Fondos { conexiones: fondo(CONEXIONES_MENSAJERIA)?, latidos: fondo(1)?, escritura: escritura.clone() };
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
-    let fabrica = FabricaPg::nueva(escritura, lectura.clone(), servicios, Arc::clone(&aviso));
+    let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
     match &config.bus {
-        Bus::Pulsar(_) => anotar_uso(&mensajeria).await?,
-        Bus::Local { vaciar: None } => comprobar_vacio(&mensajeria).await?,
+        Bus::Pulsar(_) => anotar_uso(&escritura).await?,
+        Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }
-    let mensajes = Mensajes::componer(&config.bus, mensajeria, Arc::clone(&mediador), ids, aviso)?;
+    let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
     Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
 }

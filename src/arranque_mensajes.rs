@@ -27,6 +27,16 @@ use crate::seedwork::infraestructura::mensajeria::pulsar::relevo::Relevo;
 use crate::seedwork::infraestructura::mensajeria::pulsar::{Pulso, Topico};
 use crate::servicios::{DespachadorApp, FabricaApp, MediadorApp};
 
+/// Las conexiones que usan los mensajes: ni las peticiones esperan por ellos, ni los latidos por nadie.
+pub struct Fondos {
+    /// Para repartir, relevar, recibir y dar por atendido.
+    pub conexiones: Conexiones,
+    /// Para latir.
+    pub latidos: Conexiones,
+    /// La de las órdenes, para aceptar comandos.
+    pub escritura: Conexiones,
+}
+
 /// Lo que trabaja por detrás, y la puerta por la que se le encarga.
 pub struct Mensajes {
     /// Por donde se aceptan comandos.
@@ -56,17 +66,18 @@ impl Mensajes {
     /// [`ErrorAvro`] si algún esquema no es válido.
     pub fn componer(
         bus: &Bus,
-        conexiones: Conexiones,
+        Fondos { conexiones, latidos, escritura }: Fondos,
         mediador: Arc<MediadorApp>,
         ids: IdsComando,
         aviso: Arc<Notify>,
     ) -> Result<Self, ErrorAvro> {
         let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
-        let carriles = Carriles::nuevos(conexiones.clone());
+        let carriles = Carriles::nuevos(latidos);
         let por_pulsar = matches!(bus, Bus::Pulsar(_));
         let entregas = Entregas::nuevas(conexiones.clone(), por_pulsar);
         let (llegadas, pulso) = (Arc::new(Notify::new()), Pulso::default());
-        let mut mensajes = Recepcion { topicos: topicos(&enrutador)?, entregas, llegadas, pulso, conexiones, carriles };
+        let mut mensajes =
+            Recepcion { topicos: topicos(&enrutador)?, entregas, llegadas, pulso, conexiones, escritura, carriles };
         let (salida, pulsar, local) = match bus {
             Bus::Pulsar(url) => mensajes.por_pulsar(url, &aviso),
             Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
@@ -109,12 +120,13 @@ struct Recepcion {
     llegadas: Arc<Notify>,
     pulso: Pulso,
     conexiones: Conexiones,
+    escritura: Conexiones,
     carriles: Carriles,
 }
 
 impl Recepcion {
     fn por_pulsar(&self, url: &Url, aviso: &Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
-        let publicador = Publicador::nuevo(url.clone(), self.topicos.clone(), self.pulso.clone());
+        let publicador = Publicador::nuevo(url.clone(), self.topicos.clone(), self.pulso.parte());
         let relevo = Relevo {
             conexiones: self.conexiones.clone(),
             carriles: self.carriles.clone(),
@@ -132,7 +144,7 @@ impl Recepcion {
         let vaciado = Arc::new(Vaciado::de(self.conexiones.clone(), nombres));
         let ingestas = vaciar.map(|url| self.ingestas(url, Some(&vaciado))).unwrap_or_default();
         let bus = BusLocal::nuevo(self.conexiones.clone());
-        (Salida::Local(self.conexiones.clone(), aviso), PorPulsar { salida: None, ingestas }, Some(bus))
+        (Salida::Local(self.escritura.clone(), aviso), PorPulsar { salida: None, ingestas }, Some(bus))
     }
 
     fn ingestas(&self, url: &Url, vaciado: Option<&Arc<Vaciado>>) -> Vec<Ingesta> {
@@ -141,7 +153,7 @@ impl Recepcion {
             topico: topico.clone(),
             entregas: self.entregas.clone(),
             aviso: Arc::clone(&self.llegadas),
-            pulso: self.pulso.clone(),
+            pulso: self.pulso.parte(),
             vaciado: vaciado.cloned(),
         };
         self.topicos.iter().map(ingesta).collect()

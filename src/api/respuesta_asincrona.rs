@@ -49,6 +49,10 @@ pub async fn aceptar<C: ComandoIntegracion>(app: &App, contexto: Contexto, coman
             Ok((StatusCode::ACCEPTED, direccion(aceptado), Json(cuerpo)).into_response())
         }
         Err(ErrorDespacho::NoAceptado(falla)) => Err(Rechazo::from(&falla).into()),
+        Err(ErrorDespacho::SinBroker) => {
+            let detalle = "No hay contacto con el bróker: no quedó aceptado. Repita en un momento.";
+            Err(Rechazo::nuevo(Clase::NoDisponible, "sin-broker", detalle).into())
+        }
         Err(ErrorDespacho::Desconocido(aceptado)) => {
             let detalle = "No se sabe si quedó aceptado. La dirección de Location lo dirá, si llega a cumplirse.";
             let rechazo = Rechazo::nuevo(Clase::NoDisponible, "aceptacion-desconocida", detalle);

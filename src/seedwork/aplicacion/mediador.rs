@@ -197,14 +197,15 @@ impl<F: Fabrica> Nucleo<F> {
         recepcion: Option<&Recepcion>,
         udt: &mut F::Udt,
     ) -> Result<C::Salida, C::Error> {
+        if let Some(recepcion) = recepcion {
+            // Lo primero: un mensaje repetido se detiene aquí, y no en lo que su comando vuelva a crear.
+            udt.anotar_recepcion(recepcion, Fin::Ejecutado).await?;
+        }
         let salida = comando.manejar(udt).await?;
         self.reacciones.correr(udt).await.map_err(|negativa| match negativa {
             Negativa::Rechazo(rechazo) => C::Error::from(rechazo),
             Negativa::Falla(falla) => C::Error::from(falla),
         })?;
-        if let Some(recepcion) = recepcion {
-            udt.anotar_recepcion(recepcion, Fin::Ejecutado).await?;
-        }
         udt.preparar().await?;
         Ok(salida)
     }

@@ -15,13 +15,10 @@ pub type Clave = Zeroizing<Vec<u8>>;
 /// Las de la base de datos.
 pub async fn clave(conexiones: &Conexiones, nombre: &str) -> Result<Clave, Falla> {
     let nueva: [u8; 32] = rand::random();
-    let mut arriendo = conexiones.arrendar().await?;
     let insercion = "INSERT INTO claves (nombre, valor) VALUES ($1, $2) ON CONFLICT (nombre) DO NOTHING";
-    let creada = sqlx::query(insercion).bind(nombre).bind(&nueva[..]).execute(arriendo.conexion()?).await;
-    arriendo.acabar(creada)?;
-    let consulta = sqlx::query_scalar("SELECT valor FROM claves WHERE nombre = $1").bind(nombre);
-    let valor: Result<Vec<u8>, _> = consulta.fetch_one(arriendo.conexion()?).await;
-    let valor = arriendo.acabar(valor)?;
-    arriendo.devolver();
+    conexiones.ejecutar(sqlx::query(insercion).bind(nombre).bind(&nueva[..])).await?;
+    let consulta = sqlx::query_as("SELECT valor FROM claves WHERE nombre = $1").bind(nombre);
+    let leidas: Vec<(Vec<u8>,)> = conexiones.leer(consulta).await?;
+    let valor = leidas.into_iter().next().ok_or_else(|| Falla::interna("la clave recién creada no aparece"))?.0;
     Ok(Zeroizing::new(valor))
 }

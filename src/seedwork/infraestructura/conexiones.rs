@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleResult, Timeouts};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, Postgres};
 use tokio::time::timeout;
 
 use super::errores_pg::falla_de;
@@ -82,6 +83,33 @@ impl Conexiones {
             // Con todas las conexiones ocupadas, responder es justo lo que está haciendo.
             Err(falla) => matches!(falla, Falla::Saturada),
         }
+    }
+
+    /// Ejecuta una sentencia suelta y dice cuántas filas tocó.
+    ///
+    /// # Errors
+    /// Las de la base de datos; con [`Falla::Desconectada`] no se sabe si se hizo.
+    pub async fn ejecutar(&self, sentencia: Query<'_, Postgres, PgArguments>) -> Result<u64, Falla> {
+        let mut arriendo = self.arrendar().await?;
+        let hecha = acotada(self.tope, sentencia.execute(arriendo.conexion()?)).await;
+        let hecha = arriendo.acabar(hecha).map(|hecha| hecha.rows_affected());
+        arriendo.devolver();
+        hecha
+    }
+
+    /// Lee todas las filas de una consulta suelta.
+    ///
+    /// # Errors
+    /// Las de la base de datos.
+    pub async fn leer<T>(&self, consulta: QueryAs<'_, Postgres, T, PgArguments>) -> Result<Vec<T>, Falla>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let mut arriendo = self.arrendar().await?;
+        let leidas = acotada(self.tope, consulta.fetch_all(arriendo.conexion()?)).await;
+        let leidas = arriendo.acabar(leidas);
+        arriendo.devolver();
+        leidas
     }
 
     /// Arrienda una conexión.

@@ -27,8 +27,11 @@ pub fn falla_de(error: sqlx::Error) -> Falla {
     }
 }
 
-/// Clase 08 (conexión), 57P (el servidor se apaga o arranca), 25P03 (transacción ociosa cortada) y 25006 (quedó de
+/// Clase 08 (conexión), 57P (el servidor se apaga o arranca), 58 (fallas del sistema), 25P03 (transacción ociosa cortada) y 25006 (quedó de
 /// sólo lectura tras un relevo).
 fn es_desconexion(codigo: &str) -> bool {
-    codigo.starts_with("08") || codigo.starts_with("57P") || matches!(codigo, "25P03" | "25006")
+    codigo.starts_with("08")
+        || codigo.starts_with("57P")
+        || codigo.starts_with("58")
+        || matches!(codigo, "25P03" | "25006")
 }

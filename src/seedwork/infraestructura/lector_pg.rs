@@ -38,11 +38,7 @@ impl<S> LectorPg<S> {
     where
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let leidas = consulta.fetch_all(arriendo.conexion()?).await;
-        let leidas = arriendo.acabar(leidas);
-        arriendo.devolver();
-        leidas
+        self.conexiones.leer(consulta).await
     }
 
     /// Lee una fila, si la hay.

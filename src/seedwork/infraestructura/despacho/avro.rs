@@ -25,7 +25,7 @@ pub enum ErrorAvro {
     #[error("el esquema de Avro no es válido: {0}")]
     Esquema(String),
     /// El dato no corresponde al esquema.
-    #[error("el mensaje no se puede escribir en Avro")]
+    #[error("los datos no corresponden al esquema de Avro")]
     Dato(#[from] Box<apache_avro::Error>),
 }
 

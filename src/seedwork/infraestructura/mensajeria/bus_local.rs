@@ -37,14 +37,10 @@ impl BusLocal {
             "WHERE b.posicion = lote.posicion AND b.publicada_en IS NULL RETURNING b.*) ",
             "INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en) ",
             "SELECT CASE WHEN topico LIKE 'comandos-%' THEN $3 ELSE $4 END, ",
-            "id::text, topico, clave, tipo, datos, correlacion, traceparent, publicada_en FROM marcadas ",
+            "id::text, topico, clave, tipo, datos, correlacion, traceparent, ocurrido_en FROM marcadas ",
             "WHERE topico NOT LIKE '%-dlq' ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING",
         );
         let sql = query(SQL).bind(dueno).bind(LOTE).bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let hecha = sql.execute(arriendo.conexion()?).await;
-        let hecha = arriendo.acabar(hecha).map(|hecha| hecha.rows_affected() > 0);
-        arriendo.devolver();
-        hecha
+        self.conexiones.ejecutar(sql).await.map(|filas| filas > 0)
     }
 }

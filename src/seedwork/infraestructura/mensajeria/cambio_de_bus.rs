@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use sqlx::{query, query_scalar};
+use sqlx::{query, query_as};
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -27,11 +27,8 @@ pub enum ErrorCambioDeBus {
 /// # Errors
 /// Las de la base de datos.
 pub async fn anotar_uso(conexiones: &Conexiones) -> Result<(), Falla> {
-    ordenar(
-        conexiones,
-        "INSERT INTO buses (nombre) VALUES ('pulsar') ON CONFLICT (nombre) DO UPDATE SET vacio_en = NULL",
-    )
-    .await
+    let sql = "INSERT INTO buses (nombre) VALUES ('pulsar') ON CONFLICT (nombre) DO UPDATE SET vacio_en = NULL";
+    conexiones.ejecutar(query(sql)).await.map(drop)
 }
 
 /// Comprueba que se puede prescindir de Pulsar.
@@ -39,12 +36,9 @@ pub async fn anotar_uso(conexiones: &Conexiones) -> Result<(), Falla> {
 /// # Errors
 /// [`ErrorCambioDeBus::PulsarPendiente`] si no.
 pub async fn comprobar_vacio(conexiones: &Conexiones) -> Result<(), ErrorCambioDeBus> {
-    let mut arriendo = conexiones.arrendar().await?;
-    let sql = "SELECT count(*) FROM buses WHERE nombre = 'pulsar' AND vacio_en IS NULL";
-    let pendientes = query_scalar(sql).fetch_one(arriendo.conexion()?).await;
-    let pendientes: i64 = arriendo.acabar(pendientes)?;
-    arriendo.devolver();
-    if pendientes == 0 { Ok(()) } else { Err(ErrorCambioDeBus::PulsarPendiente) }
+    let sql = "SELECT nombre FROM buses WHERE nombre = 'pulsar' AND vacio_en IS NULL";
+    let pendientes: Vec<(String,)> = conexiones.leer(query_as(sql)).await?;
+    if pendientes.is_empty() { Ok(()) } else { Err(ErrorCambioDeBus::PulsarPendiente) }
 }
 
 /// Lleva la cuenta de los tópicos de los que todavía puede llegar algo.
@@ -64,8 +58,9 @@ impl Vaciado {
         if !self.era_el_ultimo(topico) {
             return;
         }
-        match ordenar(&self.conexiones, "UPDATE buses SET vacio_en = clock_timestamp() WHERE nombre = 'pulsar'").await {
-            Ok(()) => info!("Pulsar ya no tiene nada por recibir: se puede arrancar sin PULSAR_URL"),
+        let sql = "UPDATE buses SET vacio_en = clock_timestamp() WHERE nombre = 'pulsar'";
+        match self.conexiones.ejecutar(query(sql)).await {
+            Ok(_) => info!("Pulsar ya no tiene nada por recibir: se puede arrancar sin PULSAR_URL"),
             Err(falla) => warn!(%falla, "no se pudo anotar que Pulsar está vacío; se anotará en otro arranque"),
         }
     }
@@ -76,12 +71,4 @@ impl Vaciado {
         faltan.retain(|pendiente| *pendiente != topico);
         antes > 0 && faltan.is_empty()
     }
-}
-
-async fn ordenar(conexiones: &Conexiones, sql: &'static str) -> Result<(), Falla> {
-    let mut arriendo = conexiones.arrendar().await?;
-    let hecha = query(sql).execute(arriendo.conexion()?).await;
-    let hecha = arriendo.acabar(hecha).map(drop);
-    arriendo.devolver();
-    hecha
 }

@@ -1,16 +1,15 @@
 //! Qué instancia atiende qué claves: carriles arrendados por un rato, que pasan a otra si su dueña deja de latir.
 
-use std::sync::Arc;
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
-use sqlx::{Postgres, query, query_scalar};
+use sqlx::{query, query_as};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
+use super::racha::Racha;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
@@ -30,13 +29,12 @@ macro_rules! carril_propio {
 pub struct Carriles {
     conexiones: Conexiones,
     id: Uuid,
-    vivos: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Carriles {
     /// Una instancia que todavía no tiene ninguno.
     pub fn nuevos(conexiones: Conexiones) -> Self {
-        Self { conexiones, id: Uuid::now_v7(), vivos: Arc::default() }
+        Self { conexiones, id: Uuid::now_v7() }
     }
 
     /// La identidad de la instancia.
@@ -46,10 +44,19 @@ impl Carriles {
 
     /// Late, toma su parte de los carriles y suelta los que le sobran, hasta que se pida parar; al parar los suelta todos.
     pub async fn mantener(self, parar: CancellationToken) {
+        let (mut racha, mut antes) = (Racha::default(), 0);
         while !parar.is_cancelled() {
             match self.latir().await {
-                Ok(mios) => self.contar(mios),
-                Err(falla) => warn!(%falla, "no se pudo latir; otra instancia puede quedarse con los carriles"),
+                Ok(mios) => {
+                    racha.bien();
+                    if mios != std::mem::replace(&mut antes, mios) {
+                        debug!(instancia = %self.id, carriles = mios, "cambió el reparto de los carriles");
+                    }
+                }
+                Err(falla) if racha.fallo() => {
+                    warn!(%falla, "no se pudo latir; otra instancia puede quedarse con los carriles");
+                }
+                Err(_) => {}
             }
             parar.run_until_cancelled(sleep(LATIDO)).await;
         }
@@ -58,62 +65,38 @@ impl Carriles {
         }
     }
 
-    fn contar(&self, mios: usize) {
-        let antes = self.vivos.swap(mios, std::sync::atomic::Ordering::Relaxed);
-        if antes != mios {
-            debug!(instancia = %self.id, antes, ahora = mios, "cambió el reparto de los carriles");
-        }
-    }
-
     async fn latir(&self) -> Result<usize, Falla> {
-        let latido = "INSERT INTO instancias (id, latido) VALUES ($1, clock_timestamp()) \
-                      ON CONFLICT (id) DO UPDATE SET latido = clock_timestamp()";
-        self.ordenar(query(latido).bind(self.id)).await?;
-        self.ordenar(query("UPDATE carriles SET latido = clock_timestamp() WHERE dueno = $1").bind(self.id)).await?;
-        let parte = "SELECT ceil(16.0 / count(*))::bigint FROM instancias WHERE latido > clock_timestamp() - interval '4 seconds'";
-        let parte = self.numero(parte).await?;
-        let mios = self.numero("SELECT count(*) FROM carriles WHERE dueno = $1").await?;
-        if mios < parte {
-            self.tomar(parte - mios).await?;
-        } else if mios > parte {
-            self.ceder(mios - parte).await?;
-        }
-        usize::try_from(self.numero("SELECT count(*) FROM carriles WHERE dueno = $1").await?).map_err(Falla::interna)
+        const LATIR: &str = "WITH yo AS (INSERT INTO instancias (id, latido) VALUES ($1, clock_timestamp()) \
+             ON CONFLICT (id) DO UPDATE SET latido = clock_timestamp()), \
+             mios AS (UPDATE carriles SET latido = clock_timestamp() WHERE dueno = $1 RETURNING carril) \
+             SELECT (SELECT count(*) FROM mios), ceil(16.0 / (1 + count(*)))::bigint FROM instancias \
+             WHERE id <> $1 AND latido > clock_timestamp() - interval '4 seconds'";
+        let leidos: Vec<(i64, i64)> = self.conexiones.leer(query_as(LATIR).bind(self.id)).await?;
+        let (mios, parte) = leidos.first().copied().unwrap_or_default();
+        let cambio = match mios.cmp(&parte) {
+            Ordering::Less => i64::try_from(self.tomar(parte - mios).await?).map_err(Falla::interna)?,
+            Ordering::Greater => -i64::try_from(self.ceder(mios - parte).await?).map_err(Falla::interna)?,
+            Ordering::Equal => 0,
+        };
+        usize::try_from(mios + cambio).map_err(Falla::interna)
     }
 
-    async fn tomar(&self, cuantos: i64) -> Result<(), Falla> {
+    async fn tomar(&self, cuantos: i64) -> Result<u64, Falla> {
         let sql = "UPDATE carriles SET dueno = $1, epoca = epoca + 1, latido = clock_timestamp() WHERE carril IN \
                    (SELECT carril FROM carriles WHERE dueno IS NULL OR latido < clock_timestamp() - interval '4 seconds' \
                     ORDER BY carril LIMIT $2 FOR UPDATE SKIP LOCKED)";
-        self.ordenar(query(sql).bind(self.id).bind(cuantos)).await
+        self.conexiones.ejecutar(query(sql).bind(self.id).bind(cuantos)).await
     }
 
-    async fn ceder(&self, cuantos: i64) -> Result<(), Falla> {
+    async fn ceder(&self, cuantos: i64) -> Result<u64, Falla> {
         let sql = "UPDATE carriles SET dueno = NULL WHERE carril IN \
                    (SELECT carril FROM carriles WHERE dueno = $1 ORDER BY carril DESC LIMIT $2)";
-        self.ordenar(query(sql).bind(self.id).bind(cuantos)).await
+        self.conexiones.ejecutar(query(sql).bind(self.id).bind(cuantos)).await
     }
 
     async fn soltar(&self) -> Result<(), Falla> {
-        self.ordenar(query("UPDATE carriles SET dueno = NULL WHERE dueno = $1").bind(self.id)).await?;
-        self.ordenar(query("DELETE FROM instancias WHERE id = $1").bind(self.id)).await
-    }
-
-    async fn ordenar(&self, sql: Query<'_, Postgres, PgArguments>) -> Result<(), Falla> {
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let hecha = sql.execute(arriendo.conexion()?).await;
-        let hecha = arriendo.acabar(hecha).map(drop);
-        arriendo.devolver();
-        hecha
-    }
-
-    async fn numero(&self, sql: &'static str) -> Result<i64, Falla> {
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let consulta = query_scalar(sql);
-        let consulta = if sql.contains("$1") { consulta.bind(self.id) } else { consulta };
-        let leido = consulta.fetch_one(arriendo.conexion()?).await;
-        let leido = arriendo.acabar(leido);
-        arriendo.devolver();
-        leido
+        self.conexiones.ejecutar(query("UPDATE carriles SET dueno = NULL WHERE dueno = $1").bind(self.id)).await?;
+        let olvidar = "DELETE FROM instancias WHERE id = $1 OR latido < clock_timestamp() - interval '1 hour'";
+        self.conexiones.ejecutar(query(olvidar).bind(self.id)).await.map(drop)
     }
 }

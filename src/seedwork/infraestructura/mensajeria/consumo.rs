@@ -1,6 +1,6 @@
 //! El consumo (paso 3 del tutorial): convierte cada mensaje en una orden de la aplicación y la cumple.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::comandos::Leido;
 use super::enrutador::{Enrutador, FallaEntrega};
 use super::entregas::{Entrega, Entregas};
 use super::ids::VENTANA;
+use super::racha::Racha;
 use crate::seedwork::aplicacion::causas::cadena;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -35,6 +36,8 @@ const VISTAZO: Duration = Duration::from_millis(100);
 const RESPIRO: Duration = Duration::from_millis(500);
 /// Intentos de un mensaje que falla por un defecto, y no por una dependencia, antes de apartarlo.
 const INTENTOS: i32 = 8;
+/// Lo más largo que se guarda de un motivo, en caracteres.
+const MOTIVO_MAXIMO: usize = 500;
 /// La espera más larga entre dos intentos.
 const ESPERA_MAXIMA: Duration = Duration::from_secs(30);
 
@@ -58,11 +61,19 @@ impl<F: Fabrica> Consumo<F> {
     /// Trabaja hasta que se pida parar; entonces termina lo que empezó.
     pub async fn correr(self, parar: CancellationToken) {
         let consumo = Arc::new(self);
-        let (mut tareas, mut en_curso) = (JoinSet::new(), HashSet::<i64>::new());
+        let (mut tareas, mut en_curso) = (JoinSet::new(), HashMap::<i64, Uuid>::new());
+        let mut racha = Racha::default();
         while !parar.is_cancelled() {
-            if let Err(falla) = consumo.paso(&mut tareas, &mut en_curso).await {
-                warn!(%falla, "el reparto de mensajes espera a la base de datos");
-                parar.run_until_cancelled(sleep(RESPIRO)).await;
+            match consumo.paso(&mut tareas, &mut en_curso).await {
+                Ok(()) => {
+                    racha.bien();
+                }
+                Err(falla) => {
+                    if racha.fallo() {
+                        warn!(%falla, "el reparto de mensajes espera a la base de datos");
+                    }
+                    parar.run_until_cancelled(sleep(RESPIRO)).await;
+                }
             }
             tokio::select! {
                 Some(terminada) = tareas.join_next() => retirar(terminada, &mut en_curso),
@@ -77,18 +88,20 @@ impl<F: Fabrica> Consumo<F> {
         while tareas.join_next().await.is_some() {}
     }
 
-    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut HashSet<i64>) -> Result<(), Falla> {
-        if let Some(bus) = &self.bus {
-            while bus.repartir(self.carriles.id()).await? {}
+    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut HashMap<i64, Uuid>) -> Result<(), Falla> {
+        if let Some(bus) = &self.bus
+            && bus.repartir(self.carriles.id()).await?
+        {
+            self.aviso.notify_one();
         }
         let libres = A_LA_VEZ.saturating_sub(tareas.len());
         if libres == 0 {
             return Ok(());
         }
-        let ocupadas: Vec<_> = en_curso.iter().copied().collect();
+        let ocupadas: Vec<_> = en_curso.values().copied().collect();
         let cuantas = i64::try_from(libres).map_err(Falla::interna)?;
         for entrega in self.entregas.pendientes(self.carriles.id(), &ocupadas, cuantas).await? {
-            en_curso.insert(entrega.posicion);
+            en_curso.insert(entrega.posicion, entrega.clave);
             let consumo = Arc::clone(self);
             tareas.spawn(async move {
                 consumo.atender(&entrega).await;
@@ -99,35 +112,52 @@ impl<F: Fabrica> Consumo<F> {
     }
 
     /// Atiende una entrega y decide qué se hace con ella.
-    async fn atender(&self, entrega: &Entrega) {
-        let recepcion = recepcion(entrega);
-        let destino = match self.entregar(entrega, recepcion.clone()).await {
+    async fn atender(self: &Arc<Self>, entrega: &Entrega) {
+        let destino = match self.entregar_aparte(entrega).await {
             Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.entregas.confirmar(entrega).await,
-            Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, recepcion, rechazo).await,
-            Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, recepcion, &cadena(&causa)).await,
-            Err(FallaEntrega::Falla(falla)) if es_defecto(&falla) && entrega.intentos >= INTENTOS => {
-                self.enterrar(entrega, recepcion, &cadena(&falla)).await
-            }
-            Err(FallaEntrega::Falla(falla)) => {
-                warn!(id = %entrega.id_mensaje, tipo = entrega.tipo, intentos = entrega.intentos, %falla, "entrega aplazada");
-                self.entregas.aplazar(entrega, espera(entrega.intentos)).await
-            }
+            Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, rechazo).await,
+            Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, &causa.to_string()).await,
+            Err(FallaEntrega::Falla(falla @ Falla::Duplicado { .. })) => self.duplicado(entrega, &falla).await,
+            Err(FallaEntrega::Falla(falla)) => self.aplazar(entrega, &falla).await,
         };
         if let Err(falla) = destino {
-            warn!(id = %entrega.id_mensaje, %falla, "la entrega se repetirá");
+            warn!(id = entrega.id_mensaje, %falla, "la entrega se repetirá");
             sleep(RESPIRO).await;
         }
         self.aviso.notify_one();
     }
 
-    async fn entregar(&self, entrega: &Entrega, recepcion: Recepcion) -> Result<(), FallaEntrega> {
-        let contexto = contexto(entrega);
-        let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
-            return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
-        };
+    /// En una tarea propia: un pánico al leer un mensaje es una falla más, y se cuenta.
+    async fn entregar_aparte(self: &Arc<Self>, entrega: &Entrega) -> Result<(), FallaEntrega> {
+        let (consumo, copia) = (Arc::clone(self), entrega.clone());
+        let tarea = tokio::spawn(async move { consumo.entregar(&copia).await });
+        tarea.await.unwrap_or_else(|causa| Err(FallaEntrega::Falla(Falla::interna(causa))))
+    }
+
+    /// Lo que iba a crear ya existía: o es este mismo mensaje, que ya tuvo su efecto, o de verdad choca con otro.
+    async fn duplicado(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
+        if self.entregas.ya_recibida(entrega).await? {
+            return self.entregas.confirmar(entrega).await;
+        }
+        self.rechazar(entrega, Rechazo::from(falla)).await
+    }
+
+    async fn aplazar(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
+        if matches!(falla, Falla::Interna(_)) && entrega.intentos >= INTENTOS {
+            return self.enterrar(entrega, &cadena(falla)).await;
+        }
+        warn!(id = entrega.id_mensaje, tipo = entrega.tipo, intentos = entrega.intentos, %falla, "entrega aplazada");
+        self.entregas.aplazar(entrega, espera(entrega.intentos)).await
+    }
+
+    async fn entregar(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
+        let (contexto, recepcion) = (contexto(entrega), recepcion(entrega));
         if let Some(motivo) = &entrega.ilegible {
             return Err(FallaEntrega::Ilegible(ErrorAvro::Esquema(motivo.clone())));
         }
+        let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
+            return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
+        };
         if OffsetDateTime::now_utc() - entrega.publicado_en > VENTANA {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
@@ -136,25 +166,29 @@ impl<F: Fabrica> Consumo<F> {
     }
 
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
-    async fn rechazar(&self, entrega: &Entrega, recepcion: Recepcion, rechazo: Rechazo) -> Result<(), Falla> {
-        match self.mediador.rechazar(contexto(entrega), recepcion, rechazo).await {
+    async fn rechazar(&self, entrega: &Entrega, rechazo: Rechazo) -> Result<(), Falla> {
+        match self.mediador.rechazar(contexto(entrega), recepcion(entrega), rechazo).await {
             Ok(()) | Err(Falla::YaRecibido) => self.entregas.confirmar(entrega).await,
             Err(falla) => Err(falla),
         }
     }
 
     /// Aparta lo que no se puede atender; si era un comando, su resultado lo dice.
-    async fn enterrar(&self, entrega: &Entrega, recepcion: Recepcion, motivo: &str) -> Result<(), Falla> {
-        error!(id = %entrega.id_mensaje, topico = entrega.topico, tipo = entrega.tipo, motivo, "mensaje a letras muertas");
+    async fn enterrar(&self, entrega: &Entrega, motivo: &str) -> Result<(), Falla> {
+        let motivo: String = motivo.chars().take(MOTIVO_MAXIMO).collect();
+        error!(
+            id = entrega.id_mensaje,
+            topico = entrega.topico,
+            tipo = entrega.tipo,
+            motivo,
+            "mensaje a letras muertas"
+        );
         let rechazo = Rechazo::nuevo(Clase::Interno, "mensaje-apartado", "El comando no se pudo atender y se apartó.");
-        match self.mediador.rechazar(contexto(entrega), recepcion, rechazo).await {
-            Ok(()) | Err(Falla::YaRecibido) => self.entregas.enterrar(entrega, motivo).await,
-            Err(falla) => Err(falla),
-        }
+        self.entregas.enterrar(entrega, &motivo, rechazo).await
     }
 }
 
-fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashSet<i64>) {
+fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashMap<i64, Uuid>) {
     match terminada {
         Ok(posicion) => {
             en_curso.remove(&posicion);
@@ -167,10 +201,8 @@ fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashSe
     }
 }
 
-/// De un comando cuya identidad no es un UUID no se puede contar el resultado: nadie sabría preguntarlo.
 fn recepcion(entrega: &Entrega) -> Recepcion {
-    let id = entrega.topico.starts_with("comandos-").then(|| Uuid::parse_str(&entrega.id_mensaje).ok()).flatten();
-    let comando = id.map(|id| ComandoRecibido { id, nombre: entrega.tipo.clone(), recurso: None });
+    let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre: entrega.tipo.clone(), recurso: None });
     Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
 }
 
@@ -181,10 +213,6 @@ fn contexto(entrega: &Entrega) -> Contexto {
 
 fn caducado() -> Rechazo {
     Rechazo::nuevo(Clase::Conflicto, "comando-caducado", "El comando esperó más de lo que vale y no se cumplió.")
-}
-
-const fn es_defecto(falla: &Falla) -> bool {
-    matches!(falla, Falla::Interna(_) | Falla::Duplicado { .. })
 }
 
 fn espera(intentos: i32) -> Duration {

@@ -15,7 +15,7 @@ use super::pulsar::publicador::{PorPublicar, Publicador};
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
-use crate::seedwork::infraestructura::conexiones::{Conexiones, acotada};
+use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::Sobre;
 use crate::seedwork::infraestructura::sentencias::componer;
 
@@ -33,6 +33,9 @@ pub enum ErrorDespacho {
     /// No quedó aceptado.
     #[error(transparent)]
     NoAceptado(#[from] Falla),
+    /// No quedó aceptado: no hay bróker.
+    #[error("no hay contacto con el bróker")]
+    SinBroker,
     /// No se sabe: puede que se cumpla.
     #[error("no se sabe si el comando {} quedó aceptado", .0.id_comando)]
     Desconocido(Aceptado),
@@ -83,7 +86,7 @@ impl<F: Fabrica> Despachador<F> {
             }
             Salida::Pulsar(publicador) => match publicador.publicar(por_publicar(sobre, contexto)).await {
                 Ok(()) => Ok(aceptado),
-                Err(error @ ErrorPulsar::SinPreparar) => Err(Falla::Inaccesible(Box::new(error)).into()),
+                Err(ErrorPulsar::SinPreparar) => Err(ErrorDespacho::SinBroker),
                 Err(_) => Err(ErrorDespacho::Desconocido(aceptado)),
             },
         }
@@ -97,12 +100,7 @@ async fn guardar(
     aceptado: Aceptado,
 ) -> Result<Aceptado, ErrorDespacho> {
     let mut sentencia = componer(Vec::new(), vec![sobre], contexto);
-    let mut arriendo = conexiones.arrendar().await?;
-    let tope = arriendo.tope();
-    let escrita = acotada(tope, sentencia.build().execute(arriendo.conexion()?)).await;
-    let escrita = arriendo.acabar(escrita);
-    arriendo.devolver();
-    match escrita {
+    match conexiones.ejecutar(sentencia.build()).await {
         Ok(_) => Ok(aceptado),
         Err(Falla::Desconectada(_)) => Err(ErrorDespacho::Desconocido(aceptado)),
         Err(falla) => Err(falla.into()),

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
-use sqlx::{FromRow, Postgres, query, query_as};
+use sqlx::{FromRow, query, query_as};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::resultados::guardado;
 use crate::carril_propio;
+use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
+
+/// Entregas que se miran para hallar las que pueden atenderse.
+const VENTANA: i64 = 300;
 
 /// Una entrega que espera ser atendida: la primera de su clave en su suscripción.
 #[derive(Debug, Clone, FromRow)]
@@ -23,6 +26,8 @@ pub struct Entrega {
     pub id_mensaje: String,
     /// El tópico.
     pub topico: String,
+    /// La clave de orden.
+    pub clave: Uuid,
     /// El nombre del evento o comando.
     pub tipo: String,
     /// El dato de Avro, con nuestro esquema.
@@ -37,6 +42,14 @@ pub struct Entrega {
     pub ilegible: Option<String>,
     /// Cuántas veces se intentó ya.
     pub intentos: i32,
+}
+
+impl Entrega {
+    /// La identidad del comando, si trae uno del que se pueda contar el resultado: sin un UUID nadie sabría preguntarlo.
+    #[must_use]
+    pub fn id_comando(&self) -> Option<Uuid> {
+        self.topico.starts_with("comandos-").then(|| Uuid::parse_str(&self.id_mensaje).ok()).flatten()
+    }
 }
 
 /// Un mensaje recién llegado de un bróker.
@@ -84,11 +97,12 @@ impl Entregas {
     pub async fn recibir(&self, llegadas: &[Llegada]) -> Result<(), Falla> {
         let sql = "INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, \
                    publicado_en, ilegible) \
-                   SELECT l.* FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], \
-                   $7::text[], $8::text[], $9::timestamptz[], $10::text[]) \
-                   AS l(suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible) \
+                   SELECT suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible \
+                   FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], \
+                   $7::text[], $8::text[], $9::timestamptz[], $10::text[]) WITH ORDINALITY AS l(suscripcion, id_mensaje, topico, clave, tipo, datos, \
+                   correlacion, traceparent, publicado_en, ilegible, orden) \
                    WHERE NOT EXISTS (SELECT 1 FROM bandeja_entrada e \
-                   WHERE e.suscripcion = l.suscripcion AND e.id_mensaje = l.id_mensaje) \
+                   WHERE e.suscripcion = l.suscripcion AND e.id_mensaje = l.id_mensaje) ORDER BY orden \
                    ON CONFLICT (suscripcion, id_mensaje) DO NOTHING";
         let columna = |dato: fn(&Llegada) -> String| llegadas.iter().map(dato).collect::<Vec<_>>();
         let sql = query(sql)
@@ -102,29 +116,38 @@ impl Entregas {
             .bind(columna(|l| l.traceparent.clone()))
             .bind(llegadas.iter().map(|l| l.publicado_en).collect::<Vec<_>>())
             .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>());
-        self.ordenar(sql).await
+        self.conexiones.ejecutar(sql).await.map(drop)
     }
 
-    /// Las entregas que ya pueden atenderse, sin las que están en curso.
+    /// Las entregas que ya pueden atenderse: la primera de cada clave, sin las claves que están en curso.
     ///
     /// # Errors
     /// Las de la base de datos.
-    pub async fn pendientes(&self, dueno: Uuid, en_curso: &[i64], cuantas: i64) -> Result<Vec<Entrega>, Falla> {
+    pub async fn pendientes(&self, dueno: Uuid, en_curso: &[Uuid], cuantas: i64) -> Result<Vec<Entrega>, Falla> {
+        // Se mira una ventana: una clave con miles de entregas no obliga a recorrerlas todas para hallar la primera.
         const SQL: &str = concat!(
-            "SELECT posicion, suscripcion, id_mensaje, topico, tipo, datos, correlacion, traceparent, publicado_en, ",
-            "ilegible, intentos FROM entregas e WHERE ",
+            "SELECT * FROM (SELECT posicion, suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, ",
+            "publicado_en, ilegible, intentos FROM entregas WHERE ",
             carril_propio!(),
-            " AND proximo_intento <= clock_timestamp() ",
-            "AND NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = e.suscripcion ",
-            "AND previa.clave = e.clave AND previa.posicion < e.posicion) ",
-            "AND posicion <> ALL($2) ORDER BY posicion LIMIT $3",
+            " AND clave <> ALL($2) AND (suscripcion, clave) NOT IN ",
+            "(SELECT suscripcion, clave FROM entregas WHERE proximo_intento > clock_timestamp()) ",
+            "ORDER BY posicion LIMIT $4) ventana ",
+            "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = ventana.suscripcion ",
+            "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) ",
+            "ORDER BY posicion LIMIT $3",
         );
-        let sql = query_as(SQL).bind(dueno).bind(en_curso).bind(cuantas);
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let leidas = sql.fetch_all(arriendo.conexion()?).await;
-        let leidas = arriendo.acabar(leidas);
-        arriendo.devolver();
-        leidas
+        self.conexiones.leer(query_as(SQL).bind(dueno).bind(en_curso).bind(cuantas).bind(VENTANA)).await
+    }
+
+    /// Si el mensaje de una entrega ya tuvo su efecto.
+    ///
+    /// # Errors
+    /// Las de la base de datos.
+    pub async fn ya_recibida(&self, entrega: &Entrega) -> Result<bool, Falla> {
+        let sql = "SELECT id_mensaje FROM bandeja_entrada WHERE suscripcion = $1 AND id_mensaje = $2";
+        let sql = query_as(sql).bind(&entrega.suscripcion).bind(&entrega.id_mensaje);
+        let halladas: Vec<(String,)> = self.conexiones.leer(sql).await?;
+        Ok(!halladas.is_empty())
     }
 
     /// Da por atendida una entrega, después de que su efecto quedó confirmado.
@@ -132,7 +155,10 @@ impl Entregas {
     /// # Errors
     /// Las de la base de datos; entonces se volverá a entregar, y la bandeja de entrada la parará.
     pub async fn confirmar(&self, entrega: &Entrega) -> Result<(), Falla> {
-        self.ordenar(query("DELETE FROM entregas WHERE posicion = $1").bind(entrega.posicion)).await
+        self.conexiones
+            .ejecutar(query("DELETE FROM entregas WHERE posicion = $1").bind(entrega.posicion))
+            .await
+            .map(drop)
     }
 
     /// Deja una entrega para más tarde; su clave la espera.
@@ -142,29 +168,28 @@ impl Entregas {
     pub async fn aplazar(&self, entrega: &Entrega, espera: Duration) -> Result<(), Falla> {
         let sql = "UPDATE entregas SET intentos = intentos + 1, \
                    proximo_intento = clock_timestamp() + make_interval(secs => $2) WHERE posicion = $1";
-        self.ordenar(query(sql).bind(entrega.posicion).bind(espera.as_secs_f64())).await
+        self.conexiones.ejecutar(query(sql).bind(entrega.posicion).bind(espera.as_secs_f64())).await.map(drop)
     }
 
-    /// Aparta para siempre una entrega que no se puede atender, con su motivo.
+    /// Aparta para siempre una entrega que no se puede atender, con su motivo y con el resultado de su comando, en una
+    /// sola transacción. Si el mensaje ya había tenido su efecto, sólo la quita.
     ///
     /// # Errors
     /// Las de la base de datos; entonces sigue pendiente.
-    pub async fn enterrar(&self, entrega: &Entrega, motivo: &str) -> Result<(), Falla> {
+    pub async fn enterrar(&self, entrega: &Entrega, motivo: &str, rechazo: Rechazo) -> Result<(), Falla> {
         let sql = "WITH muerta AS (DELETE FROM entregas WHERE posicion = $1 RETURNING *), \
+                   primera AS (INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id_mensaje \
+                   FROM muerta ON CONFLICT DO NOTHING RETURNING 1), \
+                   contada AS (INSERT INTO resultados_comando (id, comando, rechazo) SELECT $4, tipo, $5 FROM muerta, \
+                   primera WHERE $4 IS NOT NULL ON CONFLICT DO NOTHING), \
                    avisada AS (INSERT INTO bandeja_salida (id, topico, clave, tipo, datos, ocurrido_en, correlacion, \
                    traceparent, propiedades) SELECT gen_random_uuid(), topico || '-aeroalpes-dlq', clave, tipo, datos, \
                    clock_timestamp(), correlacion, traceparent, jsonb_build_object('motivo', $2::text, 'id_original', \
-                   id_mensaje, 'suscripcion', suscripcion) FROM muerta WHERE $3) \
+                   id_mensaje, 'suscripcion', suscripcion) FROM muerta, primera WHERE $3) \
                    INSERT INTO letras_muertas (suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, motivo) \
-                   SELECT suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, $2 FROM muerta";
-        self.ordenar(query(sql).bind(entrega.posicion).bind(motivo).bind(self.por_broker)).await
-    }
-
-    async fn ordenar(&self, sql: Query<'_, Postgres, PgArguments>) -> Result<(), Falla> {
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let hecha = sql.execute(arriendo.conexion()?).await;
-        let hecha = arriendo.acabar(hecha).map(drop);
-        arriendo.devolver();
-        hecha
+                   SELECT suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, $2 FROM muerta, primera";
+        let sql = query(sql).bind(entrega.posicion).bind(motivo).bind(self.por_broker);
+        let sql = sql.bind(entrega.id_comando()).bind(guardado(rechazo));
+        self.conexiones.ejecutar(sql).await.map(drop)
     }
 }

@@ -11,4 +11,5 @@ pub mod entregas;
 pub mod historia;
 pub mod ids;
 pub mod pulsar;
+pub mod racha;
 pub mod resultados;

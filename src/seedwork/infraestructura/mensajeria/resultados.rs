@@ -51,6 +51,11 @@ impl From<RechazoGuardado> for Rechazo {
     }
 }
 
+/// Un rechazo, listo para guardarse como JSON.
+pub fn guardado(rechazo: Rechazo) -> Json<impl Serialize> {
+    Json(RechazoGuardado::from(rechazo))
+}
+
 /// La fila de la bandeja de entrada (*inbox*): una segunda vez, la transacción entera falla.
 pub fn entrada(recepcion: &Recepcion) -> Escritura {
     let (suscripcion, id) = (recepcion.suscripcion.clone(), recepcion.id_mensaje.clone());

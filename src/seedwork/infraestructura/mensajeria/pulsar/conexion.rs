@@ -104,6 +104,28 @@ pub async fn consumidor(cliente: &Cliente, topico: &Topico) -> Result<Consumer<V
     suscribir(cliente, topico.nombre, topico.suscripcion, SubType::KeyShared, Some(topico)).await
 }
 
+/// Un consumidor que no recibe nada y no deja rastro, para preguntarle cosas al bróker.
+///
+/// # Errors
+/// [`ErrorPulsar`].
+pub async fn observador(cliente: &Cliente, nombre: &str) -> Result<Consumer<Vec<u8>, TokioExecutor>, ErrorPulsar> {
+    let opciones = ConsumerOptions {
+        initial_position: InitialPosition::Latest,
+        durable: Some(false),
+        receiver_queue_size: Some(1),
+        ..ConsumerOptions::default()
+    };
+    let suscripcion = format!("aeroalpes-observador-{}", Uuid::now_v7());
+    let consumidor = cliente
+        .consumer()
+        .with_topic(completo(nombre))
+        .with_subscription(suscripcion)
+        .with_subscription_type(SubType::Exclusive)
+        .with_batch_size(1)
+        .with_options(opciones);
+    a_tiempo(consumidor.build()).await
+}
+
 async fn suscribir(
     cliente: &Cliente,
     nombre: &str,

@@ -1,6 +1,5 @@
 //! Recibir de Pulsar: cada mensaje queda en las entregas y sólo entonces se confirma al bróker.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +12,17 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use url::Url;
 use uuid::Uuid;
 
 use super::conexion::{a_tiempo, conectar, consumidor};
-use super::{ErrorPulsar, Pulso, Topico, completo};
+use super::esquemas_ajenos::EsquemasAjenos;
+use super::{ErrorPulsar, Parte, Topico};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Vaciado;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
 use crate::seedwork::infraestructura::mensajeria::entregas::{Entregas, Llegada};
+use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Mensajes que se guardan de una vez, como mucho.
 const LOTE: usize = 100;
@@ -31,8 +32,8 @@ const REUNION: Duration = Duration::from_millis(2);
 const SILENCIO: Duration = Duration::from_secs(10);
 /// Cuánto se espera antes de volver a conectar.
 const REINTENTO: Duration = Duration::from_secs(1);
-/// El esquema ajeno más grande que se acepta, en bytes.
-const ESQUEMA_MAXIMO: usize = 64 * 1024;
+/// Lo más largo que se guarda de un texto ajeno, en bytes de una identidad o en caracteres de lo demás.
+const TEXTO_MAXIMO: usize = 255;
 
 type Mensaje = Message<Vec<u8>>;
 type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
@@ -47,8 +48,8 @@ pub struct Ingesta {
     pub entregas: Entregas,
     /// Avisa a quien lo atiende.
     pub aviso: Arc<Notify>,
-    /// Cómo está el bróker.
-    pub pulso: Pulso,
+    /// Dónde anota cómo está el bróker.
+    pub pulso: Parte,
     /// A quién se le dice que no queda nada, si se está dejando Pulsar.
     pub vaciado: Option<Arc<Vaciado>>,
 }
@@ -56,30 +57,27 @@ pub struct Ingesta {
 impl Ingesta {
     /// Recibe hasta que se pida parar.
     pub async fn correr(self, parar: CancellationToken) {
-        let mut avisado = false;
+        let (mut esquemas, mut racha) = (EsquemasAjenos::default(), Racha::default());
         while !parar.is_cancelled() {
-            match parar.run_until_cancelled(self.sesion()).await {
-                None => return,
-                Some(Ok(())) => avisado = false,
-                Some(Err(error)) => {
-                    if std::mem::replace(&mut avisado, true) {
-                        debug!(topico = self.topico.nombre, %error, "el consumidor sigue sin bróker");
-                    } else {
-                        warn!(topico = self.topico.nombre, %error, "el consumidor se vuelve a conectar");
-                    }
-                }
+            let Some(fin) = parar.run_until_cancelled(self.sesion(&mut esquemas, &mut racha)).await else { return };
+            self.pulso.anotar(false);
+            if let Err(error) = fin
+                && racha.fallo()
+            {
+                warn!(topico = self.topico.nombre, %error, "el consumidor se vuelve a conectar");
             }
             parar.run_until_cancelled(sleep(REINTENTO)).await;
         }
     }
 
     /// Recibe con un consumidor hasta que deje de servir.
-    async fn sesion(&self) -> Result<(), ErrorPulsar> {
+    async fn sesion(&self, esquemas: &mut EsquemasAjenos, racha: &mut Racha) -> Result<(), ErrorPulsar> {
         let cliente = conectar(&self.url).await?;
         let mut consumidor = consumidor(&cliente, &self.topico).await?;
-        info!(topico = self.topico.nombre, "consumidor conectado");
         self.pulso.anotar(true);
-        let mut esquemas = HashMap::new();
+        if racha.bien() {
+            info!(topico = self.topico.nombre, "el consumidor volvió a conectarse");
+        }
         loop {
             let Some(mensajes) = reunir(&mut consumidor).await? else {
                 // Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
@@ -90,92 +88,99 @@ impl Ingesta {
                 }
                 continue;
             };
-            self.guardar(&mut consumidor, &mensajes, &mut esquemas).await?;
+            let mut llegadas = Vec::with_capacity(mensajes.len());
+            for mensaje in &mensajes {
+                let escritor = match &mensaje.metadata().schema_version {
+                    Some(version) => esquemas.de(&cliente, &self.topico, version).await?,
+                    None => Err("el mensaje no dice con qué esquema se escribió".into()),
+                };
+                llegadas.push(self.llegada(mensaje, escritor));
+            }
+            self.guardar(&llegadas).await;
+            for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
+                consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
+            }
+            self.aviso.notify_one();
         }
     }
 
-    async fn guardar(
-        &self,
-        consumidor: &mut Consumidor,
-        mensajes: &[Mensaje],
-        esquemas: &mut HashMap<Vec<u8>, Option<Schema>>,
-    ) -> Result<(), ErrorPulsar> {
-        let mut llegadas = Vec::with_capacity(mensajes.len());
-        for mensaje in mensajes {
-            let escritor = self.escritor(consumidor, mensaje, esquemas).await?;
-            llegadas.push(self.llegada(mensaje, escritor.as_ref()));
+    /// Guarda lo que llegó, y no vuelve hasta que está guardado: sólo entonces se puede confirmar al bróker.
+    async fn guardar(&self, llegadas: &[Llegada]) {
+        let mut racha = Racha::default();
+        while let Err(falla) = self.entregas.recibir(llegadas).await {
+            if racha.fallo() {
+                warn!(topico = self.topico.nombre, %falla, "lo recibido espera a la base de datos");
+            }
+            sleep(REINTENTO).await;
         }
-        if let Err(falla) = self.entregas.recibir(&llegadas).await {
-            // Sin confirmar, el bróker los volverá a dar al siguiente consumidor.
-            return Err(ErrorPulsar::Cliente(falla.to_string()));
-        }
-        for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
-            consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
-        }
-        self.aviso.notify_one();
-        Ok(())
     }
 
-    /// El esquema con que se escribió un mensaje, según la versión que dice; sin versión, ninguno.
-    async fn escritor(
-        &self,
-        consumidor: &mut Consumidor,
-        mensaje: &Mensaje,
-        esquemas: &mut HashMap<Vec<u8>, Option<Schema>>,
-    ) -> Result<Option<Schema>, ErrorPulsar> {
-        let Some(version) = mensaje.metadata().schema_version.clone() else { return Ok(None) };
-        if let Some(conocido) = esquemas.get(&version) {
-            return Ok(conocido.clone());
-        }
-        let topico = completo(self.topico.nombre);
-        let esquema = a_tiempo(consumidor.get_schema(&topico, Some(version.clone()))).await?;
-        let esquema = esquema.filter(|esquema| esquema.schema_data.len() <= ESQUEMA_MAXIMO);
-        let texto = esquema.and_then(|esquema| String::from_utf8(esquema.schema_data).ok());
-        let esquema = texto.and_then(|texto| Schema::parse_str(&texto).ok());
-        esquemas.insert(version, esquema.clone());
-        Ok(esquema)
-    }
-
-    fn llegada(&self, mensaje: &Mensaje, escritor: Option<&Schema>) -> Llegada {
-        let datos = &mensaje.payload.data;
-        let leido = match escritor {
-            Some(escritor) => Leido::de(datos, escritor, &self.topico.esquema.avro).map_err(|error| error.to_string()),
-            None => Err("el mensaje no dice con qué esquema se escribió".to_owned()),
-        };
-        let nuestros = leido.as_ref().ok().and_then(|leido| reescribir(&self.topico.esquema.avro, leido).ok());
-        let texto = |nombre| leido.as_ref().ok().and_then(|leido: &Leido| leido.texto(nombre)).map(str::to_owned);
+    fn llegada(&self, mensaje: &Mensaje, escritor: Result<Schema, String>) -> Llegada {
+        let (datos, nuestro) = (&mensaje.payload.data, &self.topico.esquema.avro);
+        let leido =
+            escritor.and_then(|escritor| Leido::de(datos, &escritor, nuestro).map_err(|error| error.to_string()));
+        let nuestros = leido.as_ref().map_err(Clone::clone);
+        let nuestros = nuestros.and_then(|leido| reescribir(nuestro, leido).map_err(|error| error.to_string()));
+        let miembro = |nombre| leido.as_ref().ok().and_then(|leido: &Leido| leido.texto(nombre));
         let propiedad = |nombre: &str| {
             let propiedades = &mensaje.metadata().properties;
-            propiedades.iter().find(|propiedad| propiedad.key == nombre).map(|propiedad| propiedad.value.clone())
+            propiedades.iter().find(|propiedad| propiedad.key == nombre).map(|propiedad| propiedad.value.as_str())
         };
-        let id_mensaje = texto("id").unwrap_or_else(|| id_del_broker(mensaje));
+        let id_mensaje = identidad(mensaje, miembro("id").or(propiedad("id")));
+        let clave = clave(mensaje.key().as_deref().unwrap_or(&id_mensaje));
         Llegada {
             suscripcion: self.topico.suscripcion,
-            clave: clave(mensaje.key().as_deref().unwrap_or(&id_mensaje)),
+            clave,
             topico: self.topico.nombre,
-            tipo: texto("type").or_else(|| propiedad("type")).unwrap_or_default(),
-            datos: nuestros.unwrap_or_else(|| datos.clone()),
-            correlacion: propiedad("correlacion").unwrap_or_else(|| id_mensaje.clone()),
-            traceparent: propiedad("traceparent").unwrap_or_default(),
+            tipo: limpio(miembro("type").or(propiedad("type")).unwrap_or_default()),
+            correlacion: limpio(propiedad("correlacion").unwrap_or(&id_mensaje)),
+            traceparent: limpio(propiedad("traceparent").unwrap_or_default()),
             publicado_en: publicado_en(mensaje),
-            ilegible: leido.err(),
+            ilegible: nuestros.as_ref().err().map(|motivo| limpio(motivo)),
+            datos: nuestros.unwrap_or_else(|_| datos.clone()),
             id_mensaje,
         }
     }
 }
 
+/// La identidad de un mensaje: un UUID en su forma canónica, otra que quepa en un índice o, si no, la del bróker.
+fn identidad(mensaje: &Mensaje, dicha: Option<&str>) -> String {
+    let dicha = dicha.filter(|id| (1..=TEXTO_MAXIMO).contains(&id.len()) && !id.chars().any(char::is_control));
+    match dicha {
+        Some(id) => Uuid::parse_str(id).map_or_else(|_| id.to_owned(), |id| id.to_string()),
+        None => id_del_broker(mensaje),
+    }
+}
+
+/// Un texto ajeno que la base de datos puede guardar: corto y sin caracteres de control.
+fn limpio(texto: &str) -> String {
+    texto.chars().filter(|c| !c.is_control()).take(TEXTO_MAXIMO).collect()
+}
+
 /// Los mensajes que llegan juntos, o nada si nadie habla en un rato.
 async fn reunir(consumidor: &mut Consumidor) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
-    let cerrado = || ErrorPulsar::Cliente("el consumidor se cerró".into());
     let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
-    let mut mensajes = vec![primero.ok_or_else(cerrado)??];
+    let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
     while mensajes.len() < LOTE {
         match timeout(REUNION, consumidor.next()).await {
-            Ok(siguiente) => mensajes.push(siguiente.ok_or_else(cerrado)??),
+            Ok(siguiente) => mensajes.extend(admitir(siguiente)?),
             Err(_) => break,
         }
     }
     Ok(Some(mensajes))
+}
+
+/// Un mensaje que el cliente no sabe ni abrir se deja sin confirmar, y no impide recibir los demás.
+fn admitir(llegado: Option<Result<Mensaje, pulsar::Error>>) -> Result<Option<Mensaje>, ErrorPulsar> {
+    match llegado {
+        Some(Ok(mensaje)) => Ok(Some(mensaje)),
+        Some(Err(error @ pulsar::Error::Connection(_))) => Err(error.into()),
+        Some(Err(error)) => {
+            warn!(%error, "un mensaje de Pulsar no se puede abrir; queda sin confirmar");
+            Ok(None)
+        }
+        None => Err(ErrorPulsar::Cliente("el consumidor se cerró".into())),
+    }
 }
 
 /// Confirmar un mensaje de un lote confirma el lote entero: sólo se confirma el último.

@@ -1,12 +1,13 @@
 //! Apache Pulsar: publicar con recibo, relevar la bandeja de salida y recibir en las entregas.
 
 pub mod conexion;
+pub mod esquemas_ajenos;
 pub mod ingesta;
 pub mod publicador;
 pub mod relevo;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
 
@@ -55,18 +56,35 @@ impl From<pulsar::Error> for ErrorPulsar {
     }
 }
 
-/// Si Pulsar responde, para quien pregunte por la salud.
+/// Si Pulsar responde, para quien pregunte por la salud: sólo si les responde a todas las partes que lo usan.
 #[derive(Clone, Default)]
-pub struct Pulso(Arc<AtomicBool>);
+pub struct Pulso(Arc<Mutex<Vec<Parte>>>);
 
-impl Pulso {
-    /// Anota cómo fue lo último que se intentó.
+/// Una parte que usa Pulsar.
+#[derive(Clone, Default)]
+pub struct Parte(Arc<AtomicBool>);
+
+impl Parte {
+    /// Anota cómo fue lo último que intentó.
     pub fn anotar(&self, responde: bool) {
         self.0.store(responde, Ordering::Relaxed);
     }
+}
 
-    /// Si lo último que se intentó salió bien.
+impl Pulso {
+    /// Una parte más, a la que todavía no le ha respondido.
+    #[must_use]
+    pub fn parte(&self) -> Parte {
+        let parte = Parte::default();
+        if let Ok(mut partes) = self.0.lock() {
+            partes.push(parte.clone());
+        }
+        parte
+    }
+
+    /// Si a todas les salió bien lo último que intentaron.
+    #[must_use]
     pub fn late(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.lock().is_ok_and(|partes| partes.iter().all(|parte| parte.0.load(Ordering::Relaxed)))
     }
 }

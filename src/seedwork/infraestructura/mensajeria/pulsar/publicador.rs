@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pulsar::producer::Message;
 use pulsar::{Producer, TokioExecutor};
@@ -13,8 +14,9 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::conexion::{Cliente, conectar, preparar, productor};
-use super::{ErrorPulsar, Pulso, Topico};
+use super::{ErrorPulsar, Parte, Topico};
 use crate::seedwork::infraestructura::despacho::avro::milisegundos;
+use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Lo más que se espera un recibo.
 const PLAZO_RECIBO: Duration = Duration::from_secs(10);
@@ -46,40 +48,42 @@ pub struct PorPublicar {
     pub propiedades: HashMap<String, String>,
 }
 
+type Turno = Arc<Mutex<Producer<TokioExecutor>>>;
+
 struct Conectado {
+    generacion: u64,
     cliente: Cliente,
-    productores: HashMap<String, Arc<Mutex<Producer<TokioExecutor>>>>,
+    productores: HashMap<String, Turno>,
 }
 
 /// Publica. Se prepara solo, y se vuelve a preparar cuando el bróker vuelve.
 pub struct Publicador {
     url: Url,
     topicos: Vec<Topico>,
-    pulso: Pulso,
+    pulso: Parte,
     conectado: Mutex<Option<Conectado>>,
+    generaciones: AtomicU64,
 }
 
 impl Publicador {
     /// Un publicador para esos tópicos.
-    pub fn nuevo(url: Url, topicos: Vec<Topico>, pulso: Pulso) -> Arc<Self> {
-        Arc::new(Self { url, topicos, pulso, conectado: Mutex::new(None) })
+    pub fn nuevo(url: Url, topicos: Vec<Topico>, pulso: Parte) -> Arc<Self> {
+        Arc::new(Self { url, topicos, pulso, conectado: Mutex::new(None), generaciones: AtomicU64::new(0) })
     }
 
     /// Mantiene la conexión preparada hasta que se pida parar.
     pub async fn mantener(self: Arc<Self>, parar: CancellationToken) {
-        let mut avisado = false;
+        let mut racha = Racha::default();
         while !parar.is_cancelled() {
             match self.asegurar().await {
                 Ok(true) => {
-                    avisado = false;
+                    racha.bien();
                     info!("Pulsar está preparado: esquemas registrados y suscripciones creadas");
                 }
-                Ok(false) => {}
-                Err(error) => {
-                    if !std::mem::replace(&mut avisado, true) {
-                        warn!(%error, "Pulsar no está; los eventos esperan en la bandeja de salida");
-                    }
+                Err(error) if racha.fallo() => {
+                    warn!(%error, "Pulsar no está; los eventos esperan en la bandeja de salida");
                 }
+                Ok(false) | Err(_) => {}
             }
             parar.run_until_cancelled(sleep(REINTENTO)).await;
         }
@@ -97,7 +101,8 @@ impl Publicador {
         };
         let preparado: Result<Cliente, ErrorPulsar> = preparado.await;
         self.pulso.anotar(preparado.is_ok());
-        *self.conectado.lock().await = Some(Conectado { cliente: preparado?, productores: HashMap::new() });
+        let generacion = self.generaciones.fetch_add(1, Ordering::Relaxed);
+        *self.conectado.lock().await = Some(Conectado { generacion, cliente: preparado?, productores: HashMap::new() });
         Ok(true)
     }
 
@@ -107,42 +112,52 @@ impl Publicador {
     /// [`ErrorPulsar::SinPreparar`]: no se envió. Con cualquier otro no se sabe si llegó: hay que repetir con la misma
     /// identidad.
     pub async fn publicar(&self, mensaje: PorPublicar) -> Result<(), ErrorPulsar> {
-        let topico = mensaje.topico.clone();
+        let (generacion, productor) = self.productor(&mensaje.topico).await?;
         // En el montón: el cliente de Pulsar ocupa decenas de KiB, y este futuro va dentro del de cada petición.
-        let enviado = timeout(PLAZO_RECIBO, Box::pin(self.enviar(mensaje))).await.unwrap_or(Err(ErrorPulsar::Plazo));
+        let enviado = timeout(PLAZO_RECIBO, Box::pin(enviar(&productor, mensaje))).await;
+        let enviado = enviado.unwrap_or(Err(ErrorPulsar::Plazo));
         match &enviado {
             Ok(()) => self.pulso.anotar(true),
-            Err(ErrorPulsar::SinPreparar) => {}
-            Err(error) => {
-                warn!(topico, %error, "un envío a Pulsar no tuvo recibo; se vuelve a conectar");
-                self.pulso.anotar(false);
-                *self.conectado.lock().await = None;
-            }
+            Err(error) => self.desconectar(generacion, error).await,
         }
         enviado
     }
 
-    async fn enviar(&self, mensaje: PorPublicar) -> Result<(), ErrorPulsar> {
-        let productor = self.productor(&mensaje.topico).await?;
-        // El turno dura hasta dejarlo en la cola, no hasta el recibo: así hay muchos en vuelo, y en orden.
-        let mut productor = productor.lock().await;
-        let recibo = Box::pin(productor.send_non_blocking(Message::from(mensaje))).await?;
-        drop(productor);
-        recibo.await?;
-        Ok(())
+    /// Si está preparado para enviar.
+    pub async fn preparado(&self) -> bool {
+        self.conectado.lock().await.is_some()
     }
 
-    async fn productor(&self, nombre: &str) -> Result<Arc<Mutex<Producer<TokioExecutor>>>, ErrorPulsar> {
+    /// Descarta una conexión por la que un envío no tuvo recibo; si ya se había descartado, no toca la nueva.
+    async fn desconectar(&self, generacion: u64, error: &ErrorPulsar) {
+        let mut conectado = self.conectado.lock().await;
+        if conectado.as_ref().is_some_and(|conectado| conectado.generacion == generacion) {
+            warn!(%error, "un envío a Pulsar no tuvo recibo; se vuelve a conectar");
+            self.pulso.anotar(false);
+            *conectado = None;
+        }
+    }
+
+    async fn productor(&self, nombre: &str) -> Result<(u64, Turno), ErrorPulsar> {
         let mut conectado = self.conectado.lock().await;
         let conectado = conectado.as_mut().ok_or(ErrorPulsar::SinPreparar)?;
         if let Some(productor) = conectado.productores.get(nombre) {
-            return Ok(Arc::clone(productor));
+            return Ok((conectado.generacion, Arc::clone(productor)));
         }
         let topico = self.topicos.iter().find(|topico| topico.nombre == nombre);
         let nuevo = Arc::new(Mutex::new(productor(&conectado.cliente, nombre, topico).await?));
         conectado.productores.insert(nombre.to_owned(), Arc::clone(&nuevo));
-        Ok(nuevo)
+        Ok((conectado.generacion, nuevo))
     }
+}
+
+/// Deja un mensaje en la cola y espera su recibo. El turno dura hasta dejarlo, no hasta el recibo: así hay muchos en vuelo.
+async fn enviar(productor: &Turno, mensaje: PorPublicar) -> Result<(), ErrorPulsar> {
+    let mut productor = productor.lock().await;
+    let recibo = Box::pin(productor.send_non_blocking(Message::from(mensaje))).await?;
+    drop(productor);
+    recibo.await?;
+    Ok(())
 }
 
 impl From<PorPublicar> for Message {

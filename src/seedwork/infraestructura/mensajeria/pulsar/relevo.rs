@@ -9,7 +9,7 @@ use sqlx::{FromRow, query, query_as};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -19,11 +19,14 @@ use crate::carril_propio;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
+use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Mensajes que se publican de una vez.
 const LOTE: i64 = 1_000;
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
+/// Cuánto espera una clave cuyo envío no tuvo recibo.
+const CASTIGO: Duration = Duration::from_secs(1);
 /// Cuánto se espera después de una falla.
 const RESPIRO: Duration = Duration::from_millis(500);
 
@@ -75,12 +78,20 @@ pub struct Relevo {
 impl Relevo {
     /// Publica hasta que se pida parar; lo que esté en vuelo espera su recibo.
     pub async fn correr(self, parar: CancellationToken) {
+        let (mut racha, mut castigadas) = (Racha::default(), Castigadas::default());
         while !parar.is_cancelled() {
-            match self.lote().await {
-                Ok(true) => continue,
-                Ok(false) => {}
+            match self.lote(&mut castigadas).await {
+                Ok(true) => {
+                    racha.bien();
+                    continue;
+                }
+                Ok(false) => {
+                    racha.bien();
+                }
                 Err(falla) => {
-                    warn!(%falla, "el relevo espera a la base de datos");
+                    if racha.fallo() {
+                        warn!(%falla, "el relevo espera a la base de datos");
+                    }
                     parar.run_until_cancelled(sleep(RESPIRO)).await;
                 }
             }
@@ -93,71 +104,89 @@ impl Relevo {
     }
 
     /// Publica un lote; dice si conviene seguir enseguida.
-    async fn lote(&self) -> Result<bool, Falla> {
-        let filas = self.pendientes().await?;
-        let cantidad = filas.len();
+    async fn lote(&self, castigadas: &mut Castigadas) -> Result<bool, Falla> {
+        if !self.publicador.preparado().await {
+            return Ok(false);
+        }
         let mut por_clave = BTreeMap::<Uuid, Vec<Fila>>::new();
-        for fila in filas {
+        for fila in self.pendientes(&castigadas.vigentes()).await? {
             por_clave.entry(fila.clave).or_default().push(fila);
         }
         let mut claves = JoinSet::new();
-        for filas in por_clave.into_values() {
-            claves.spawn(publicar_clave(Arc::clone(&self.publicador), filas));
+        for (clave, filas) in por_clave {
+            claves.spawn(publicar_clave(Arc::clone(&self.publicador), clave, filas));
         }
-        let mut publicadas = Vec::with_capacity(cantidad);
+        let mut publicadas = Vec::new();
         while let Some(terminada) = claves.join_next().await {
             match terminada {
-                Ok(suyas) => publicadas.extend(suyas),
+                Ok(Publicadas { recibos, fallo }) => {
+                    publicadas.extend(recibos);
+                    castigadas.castigar(fallo);
+                }
                 Err(causa) => error!(%causa, "el relevo de una clave terminó en pánico"),
             }
         }
         self.marcar(&publicadas).await?;
-        if publicadas.len() < cantidad {
-            sleep(RESPIRO).await;
-        }
         Ok(!publicadas.is_empty())
     }
 
-    async fn pendientes(&self) -> Result<Vec<Fila>, Falla> {
+    async fn pendientes(&self, castigadas: &[Uuid]) -> Result<Vec<Fila>, Falla> {
         const SQL: &str = concat!(
             "SELECT posicion, id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent, propiedades ",
-            "FROM bandeja_salida WHERE publicada_en IS NULL AND ",
+            "FROM bandeja_salida WHERE publicada_en IS NULL AND clave <> ALL($3) AND ",
             carril_propio!(),
             " ORDER BY posicion LIMIT $2",
         );
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let leidas = query_as(SQL).bind(self.carriles.id()).bind(LOTE).fetch_all(arriendo.conexion()?).await;
-        let leidas = arriendo.acabar(leidas);
-        arriendo.devolver();
-        leidas
+        self.conexiones.leer(query_as(SQL).bind(self.carriles.id()).bind(LOTE).bind(castigadas)).await
     }
 
-    /// Marca lo que tuvo recibo, si el carril sigue siendo de esta instancia: quien lo perdió no marca nada.
-    async fn marcar(&self, posiciones: &[i64]) -> Result<(), Falla> {
+    /// Marca lo que tuvo recibo, con su momento, si el carril sigue siendo de esta instancia: quien lo perdió no marca nada.
+    async fn marcar(&self, recibos: &[(i64, OffsetDateTime)]) -> Result<(), Falla> {
         const SQL: &str = concat!(
-            "UPDATE bandeja_salida SET publicada_en = clock_timestamp() WHERE posicion = ANY($2) AND publicada_en IS NULL AND ",
+            "UPDATE bandeja_salida SET publicada_en = momento ",
+            "FROM unnest($2::bigint[], $3::timestamptz[]) AS recibo(lugar, momento) ",
+            "WHERE posicion = lugar AND publicada_en IS NULL AND ",
             carril_propio!(),
         );
-        if posiciones.is_empty() {
+        if recibos.is_empty() {
             return Ok(());
         }
-        let mut arriendo = self.conexiones.arrendar().await?;
-        let hecha = query(SQL).bind(self.carriles.id()).bind(posiciones).execute(arriendo.conexion()?).await;
-        let hecha = arriendo.acabar(hecha).map(drop);
-        arriendo.devolver();
-        hecha
+        let (lugares, momentos): (Vec<_>, Vec<_>) = recibos.iter().copied().unzip();
+        self.conexiones.ejecutar(query(SQL).bind(self.carriles.id()).bind(lugares).bind(momentos)).await.map(drop)
     }
 }
 
-/// Publica los mensajes de una clave, de uno en uno, hasta el primero sin recibo. Devuelve los que lo tuvieron.
-async fn publicar_clave(publicador: Arc<Publicador>, filas: Vec<Fila>) -> Vec<i64> {
-    let mut publicadas = Vec::with_capacity(filas.len());
+/// Las claves cuyo último envío no tuvo recibo: esperan un poco, para no quitarles el lugar a las demás.
+#[derive(Default)]
+struct Castigadas(HashMap<Uuid, Instant>);
+
+impl Castigadas {
+    fn castigar(&mut self, clave: Option<Uuid>) {
+        self.0.extend(clave.map(|clave| (clave, Instant::now() + CASTIGO)));
+    }
+
+    fn vigentes(&mut self) -> Vec<Uuid> {
+        let ahora = Instant::now();
+        self.0.retain(|_, hasta| *hasta > ahora);
+        self.0.keys().copied().collect()
+    }
+}
+
+/// Lo que se publicó de una clave, y la clave misma si algo quedó sin recibo.
+struct Publicadas {
+    recibos: Vec<(i64, OffsetDateTime)>,
+    fallo: Option<Uuid>,
+}
+
+/// Publica los mensajes de una clave, de uno en uno, hasta el primero sin recibo.
+async fn publicar_clave(publicador: Arc<Publicador>, clave: Uuid, filas: Vec<Fila>) -> Publicadas {
+    let mut recibos = Vec::with_capacity(filas.len());
     for fila in filas {
         let posicion = fila.posicion;
         if publicador.publicar(fila.into()).await.is_err() {
-            break;
+            return Publicadas { recibos, fallo: Some(clave) };
         }
-        publicadas.push(posicion);
+        recibos.push((posicion, OffsetDateTime::now_utc()));
     }
-    publicadas
+    Publicadas { recibos, fallo: None }
 }
