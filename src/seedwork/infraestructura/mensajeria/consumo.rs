@@ -100,7 +100,7 @@ impl<F: Fabrica> Consumo<F> {
 
     /// Atiende una entrega y decide qué se hace con ella.
     async fn atender(&self, entrega: &Entrega) {
-        let recepcion = recepcion(entrega);
+        let recepcion = self.recepcion(entrega);
         let destino = match self.entregar(entrega, recepcion.clone()).await {
             Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.entregas.confirmar(entrega).await,
             Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, recepcion, rechazo).await,
@@ -132,7 +132,15 @@ impl<F: Fabrica> Consumo<F> {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
         let leido = Leido::de(&entrega.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
-        self.enrutador.entregar(&self.mediador, contexto, &entrega.topico, recepcion, &leido).await
+        self.enrutador.entregar(&self.mediador, contexto, (&entrega.topico, &entrega.tipo), recepcion, &leido).await
+    }
+
+    /// De un comando cuya identidad no es un UUID no se puede contar el resultado: nadie sabría preguntarlo.
+    fn recepcion(&self, entrega: &Entrega) -> Recepcion {
+        let id = entrega.topico.starts_with("comandos-").then(|| Uuid::parse_str(&entrega.id_mensaje).ok()).flatten();
+        let nombre = self.enrutador.tipo(&entrega.topico, &entrega.tipo).to_owned();
+        let comando = id.map(|id| ComandoRecibido { id, nombre, recurso: None });
+        Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
     }
 
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
@@ -165,13 +173,6 @@ fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashSe
             en_curso.clear();
         }
     }
-}
-
-/// De un comando cuya identidad no es un UUID no se puede contar el resultado: nadie sabría preguntarlo.
-fn recepcion(entrega: &Entrega) -> Recepcion {
-    let id = entrega.topico.starts_with("comandos-").then(|| Uuid::parse_str(&entrega.id_mensaje).ok()).flatten();
-    let comando = id.map(|id| ComandoRecibido { id, nombre: entrega.tipo.clone(), recurso: None });
-    Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
 }
 
 fn contexto(entrega: &Entrega) -> Contexto {
