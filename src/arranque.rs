@@ -13,6 +13,7 @@ use tracing::{error, warn};
 
 use crate::api::{self, App};
 use crate::arranque_mensajes::Mensajes;
+pub use crate::arranque_mensajes::{Contrato, contratos};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
