@@ -89,12 +89,35 @@ impl Broker {
         nombres
     }
 
+    /// Lo que acompaña al último mensaje de un tópico.
+    pub async fn ultimo(&self, topico: &str) -> Encabezado {
+        let ruta = "examinemessage?initialPosition=latest&messagePosition=1";
+        let url = format!("{}/admin/v2/persistent/public/default/{topico}/{ruta}", administracion());
+        let respuesta = self.cliente.get(url).send().await.unwrap().error_for_status().unwrap();
+        let cabecera = |nombre: &str| respuesta.headers().get(nombre).map(|valor| valor.to_str().unwrap().to_owned());
+        Encabezado {
+            propiedades: serde_json::from_str(&cabecera("x-pulsar-property").unwrap()).unwrap(),
+            clave: cabecera("x-pulsar-partition-key").unwrap(),
+            con_momento: cabecera("x-pulsar-event-time").is_some(),
+        }
+    }
+
     /// Cuántos consumidores tiene una suscripción, y cuántos mensajes le faltan.
     pub async fn suscripcion(&self, topico: &str, suscripcion: &str) -> (usize, i64) {
         let estado = self.leer(&format!("persistent/public/default/{topico}/stats?getPreciseBacklog=true")).await;
         let estado = &estado.unwrap()["subscriptions"][suscripcion];
         (estado["consumers"].as_array().map_or(0, Vec::len), estado["msgBacklog"].as_i64().unwrap_or(-1))
     }
+}
+
+/// Lo que acompaña a un mensaje.
+pub struct Encabezado {
+    /// Sus propiedades.
+    pub propiedades: Value,
+    /// Su clave de partición.
+    pub clave: String,
+    /// Si dice cuándo ocurrió.
+    pub con_momento: bool,
 }
 
 /// Arranca el servicio con el bróker y espera a que haya registrado los esquemas y creado las suscripciones.

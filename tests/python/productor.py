@@ -1,12 +1,13 @@
 """Un programa que publica en `comandos-reserva`.
 
-Uso: productor.py original|con-id|sueltos|en-lote BROKER [IDS…]
+Uso: productor.py MODO BROKER [IDS…]
 
 Registra su esquema, escribe «listo» y espera una línea en la entrada; entonces publica un mensaje por cada ID y escribe
 dónde quedó cada uno: libro, entrada e índice dentro del lote.
 
 «original»: el comando del sistema original; ID es su `id_usuario`. «con-id»: ese mismo, con ID en la envoltura y nada
-más. «sueltos» y «en-lote»: `CrearReserva` entero, con ID en la envoltura y por identidad de la reserva.
+más. «sueltos», «en-lote», «LZ4», «ZLib», «ZSTD» y «SNAPPY»: `CrearReserva` entero, con ID en la envoltura y por
+identidad de la reserva; los cuatro últimos, comprimido así.
 """
 
 import json
@@ -77,6 +78,7 @@ def principal(modo: str, broker: str, *ids: str) -> None:
         batching_enabled=modo == "en-lote",
         batching_max_messages=1000,
         batching_max_publish_delay_ms=1000,
+        compression_type=getattr(pulsar.CompressionType, modo, pulsar.CompressionType.NONE),
     )
     print("listo", flush=True)
     sys.stdin.readline()

@@ -7,13 +7,14 @@ use std::time::Duration;
 use apache_avro::Schema;
 use futures_util::StreamExt;
 use pulsar::consumer::Message;
+use pulsar::error::ConsumerError;
 use pulsar::{Consumer, TokioExecutor};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 use url::Url;
 use uuid::Uuid;
 
@@ -166,16 +167,28 @@ impl Ingesta {
 
 /// Los mensajes que llegan juntos, o nada si nadie habla en un rato.
 async fn reunir(consumidor: &mut Consumidor) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
-    let cerrado = || ErrorPulsar::Cliente("el consumidor se cerró".into());
     let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
-    let mut mensajes = vec![primero.ok_or_else(cerrado)??];
+    let mut mensajes: Vec<_> = abierto(primero)?.into_iter().collect();
     while mensajes.len() < LOTE {
         match timeout(REUNION, consumidor.next()).await {
-            Ok(siguiente) => mensajes.push(siguiente.ok_or_else(cerrado)??),
+            Ok(siguiente) => mensajes.extend(abierto(siguiente)?),
             Err(_) => break,
         }
     }
     Ok(Some(mensajes))
+}
+
+/// Un mensaje que el cliente no sabe descomprimir llega sin identidad: no se puede apartar ni confirmar. Se queda en el
+/// bróker; si cortara la sesión, volvería el primero y nada pasaría nunca.
+fn abierto(llegado: Option<Result<Mensaje, pulsar::Error>>) -> Result<Option<Mensaje>, ErrorPulsar> {
+    match llegado {
+        Some(Err(pulsar::Error::Consumer(ConsumerError::Io(causa)))) => {
+            error!(%causa, "un mensaje no se pudo descomprimir y se queda en el bróker");
+            Ok(None)
+        }
+        Some(mensaje) => Ok(Some(mensaje?)),
+        None => Err(ErrorPulsar::Cliente("el consumidor se cerró".into())),
+    }
 }
 
 /// Confirmar un mensaje de un lote confirma el lote entero: sólo se confirma el último.
