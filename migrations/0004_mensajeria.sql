@@ -11,11 +11,10 @@ CREATE INDEX bandeja_salida_por_clave ON bandeja_salida (clave, posicion);
 -- Lo que acompaña al dato en algunos mensajes: en las letras muertas, el motivo.
 ALTER TABLE bandeja_salida ADD COLUMN propiedades jsonb;
 
--- Qué instancia atiende cada carril. Quien deja de latir lo pierde; la época crece con cada dueño.
+-- Qué instancia atiende cada carril. Quien deja de latir lo pierde.
 CREATE TABLE carriles (
     carril smallint    PRIMARY KEY,
     dueno  uuid,
-    epoca  bigint      NOT NULL DEFAULT 0,
     latido timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO carriles (carril) SELECT generate_series(0, 15);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::api::{self, App};
+pub use crate::arranque_mensajes::{Contrato, contratos};
 use crate::arranque_mensajes::{Fondos, Mensajes};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};

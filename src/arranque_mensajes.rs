@@ -59,6 +59,32 @@ fn rutas() -> Rutas<FabricaApp> {
     vuelos::rutas().y(clientes::rutas())
 }
 
+/// Lo que el servicio promete de un tópico.
+pub struct Contrato {
+    /// El tópico, con su esquema y nuestra suscripción.
+    pub topico: Topico,
+    /// Los nombres de los mensajes que lleva.
+    pub tipos: Vec<&'static str>,
+}
+
+/// Los contratos de los cuatro tópicos: es lo que describe `docs/asyncapi.json`.
+///
+/// # Errors
+/// [`ErrorAvro`] si algún esquema no es válido.
+pub fn contratos() -> Result<Vec<Contrato>, ErrorAvro> {
+    let enrutador = Enrutador::nuevo(rutas())?;
+    let eventos = [
+        (vuelos::topico_eventos()?.0, vuelos::TIPOS_EVENTOS),
+        (clientes::topico_eventos()?.0, clientes::TIPOS_EVENTOS),
+    ];
+    let tipos = |topico: &str| {
+        let de_eventos = eventos.iter().find(|(nombre, _)| *nombre == topico);
+        de_eventos.map_or_else(|| enrutador.tipos(topico), |(_, tipos)| tipos.to_vec())
+    };
+    let con_tipos = |topico: Topico| Contrato { tipos: tipos(topico.nombre), topico };
+    Ok(topicos(&enrutador)?.into_iter().map(con_tipos).collect())
+}
+
 impl Mensajes {
     /// Compone el bus que se pide.
     ///

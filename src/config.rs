@@ -16,7 +16,7 @@ use crate::seedwork::infraestructura::conexiones::PlazosPg;
 pub const ESCUCHA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
 /// Cuántas conexiones puede usar el servicio en el PostgreSQL embebido, que admite 100.
-const CONEXIONES_EMBEBIDO: usize = 90;
+const CONEXIONES_EMBEBIDO: usize = 80;
 
 /// Una variable con un valor que no sirve. Detiene el arranque.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -299,7 +299,7 @@ mod pruebas {
             ("PULSAR_ADDRESS", "servidor:6650"),
             ("BROKER_HOST", "dos palabras"),
             ("AEROALPES_LOCK_TIMEOUT_MS", "20000"),
-            ("AEROALPES_CONEXIONES", "80"),
+            ("AEROALPES_CONEXIONES", "70"),
             ("AEROALPES_BUS", "kafka"),
             ("AEROALPES_BUS", "pulsar"),
             ("AEROALPES_POSTGRES_DESCARGA", "quizás"),

@@ -83,7 +83,9 @@ where
     if prefiere_no_esperar(cabeceras) {
         let mut respuesta = aceptar(app, contexto, &comando).await?;
         let aplicada = header::HeaderValue::from_static("respond-async");
-        respuesta.headers_mut().insert(PREFERENCIA_APLICADA, aplicada);
+        if respuesta.status() == StatusCode::ACCEPTED {
+            respuesta.headers_mut().insert(PREFERENCIA_APLICADA, aplicada);
+        }
         return Ok(respuesta);
     }
     Ok(Json(R::from(app.mediador.ejecutar(contexto, comando).await?)).into_response())

@@ -24,7 +24,7 @@ pub struct Lineas(Arc<Mutex<Vec<String>>>);
 
 impl Lineas {
     /// Recoge lo que se escriba ahí hasta que se cierre.
-    fn recoger(origen: impl AsyncRead + Send + Unpin + 'static) -> Self {
+    pub fn recoger(origen: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let lineas = Self::default();
         let recogidas = lineas.clone();
         tokio::spawn(async move {

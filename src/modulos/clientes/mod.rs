@@ -15,5 +15,5 @@ pub use dominio::email::Email;
 pub use dominio::identificacion::Identificacion;
 pub use dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario};
 pub use infraestructura::rutas::rutas;
-pub use infraestructura::schema::v1::eventos::topico as topico_eventos;
+pub use infraestructura::schema::v1::eventos::{TIPOS as TIPOS_EVENTOS, topico as topico_eventos};
 pub use infraestructura::servicios::{EntregaPorConsola, ServiciosClientes};

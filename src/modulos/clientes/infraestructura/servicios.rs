@@ -35,7 +35,7 @@ impl ServiciosClientes {
 pub struct EntregaPorConsola<W>(Mutex<W>);
 
 impl<W: Write + Send> EntregaPorConsola<W> {
-    /// Escribe en esa salida, que no debe bloquear.
+    /// Escribe en esa salida, que no debería hacer esperar.
     pub const fn nueva(salida: W) -> Self {
         Self(Mutex::new(salida))
     }

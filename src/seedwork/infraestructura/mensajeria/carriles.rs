@@ -82,7 +82,7 @@ impl Carriles {
     }
 
     async fn tomar(&self, cuantos: i64) -> Result<u64, Falla> {
-        let sql = "UPDATE carriles SET dueno = $1, epoca = epoca + 1, latido = clock_timestamp() WHERE carril IN \
+        let sql = "UPDATE carriles SET dueno = $1, latido = clock_timestamp() WHERE carril IN \
                    (SELECT carril FROM carriles WHERE dueno IS NULL OR latido < clock_timestamp() - interval '4 seconds' \
                     ORDER BY carril LIMIT $2 FOR UPDATE SKIP LOCKED)";
         self.conexiones.ejecutar(query(sql).bind(self.id).bind(cuantos)).await

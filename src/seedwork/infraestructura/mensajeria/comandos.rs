@@ -21,6 +21,8 @@ pub trait ComandoIntegracion: Comando {
     const REGISTRO: &'static str;
     /// El miembro del registro que lleva su carga.
     const MIEMBRO: &'static str;
+    /// Si es este el comando de los mensajes de su tópico que no dicen `type`: el sistema original no lo llena.
+    const SIN_TIPO: bool = false;
     /// La carga, tal como viaja.
     type Carga: Serialize + DeserializeOwned + Send;
 

@@ -151,7 +151,7 @@ impl<F: Fabrica> Consumo<F> {
     }
 
     async fn entregar(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
-        let (contexto, recepcion) = (contexto(entrega), recepcion(entrega));
+        let (contexto, recepcion) = (contexto(entrega), self.recepcion(entrega));
         if let Some(motivo) = &entrega.ilegible {
             return Err(FallaEntrega::Ilegible(ErrorAvro::Esquema(motivo.clone())));
         }
@@ -162,12 +162,18 @@ impl<F: Fabrica> Consumo<F> {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
         let leido = Leido::de(&entrega.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
-        self.enrutador.entregar(&self.mediador, contexto, &entrega.topico, recepcion, &leido).await
+        self.enrutador.entregar(&self.mediador, contexto, (&entrega.topico, &entrega.tipo), recepcion, &leido).await
+    }
+
+    fn recepcion(&self, entrega: &Entrega) -> Recepcion {
+        let nombre = self.enrutador.tipo(&entrega.topico, &entrega.tipo).to_owned();
+        let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre, recurso: None });
+        Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
     }
 
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
     async fn rechazar(&self, entrega: &Entrega, rechazo: Rechazo) -> Result<(), Falla> {
-        match self.mediador.rechazar(contexto(entrega), recepcion(entrega), rechazo).await {
+        match self.mediador.rechazar(contexto(entrega), self.recepcion(entrega), rechazo).await {
             Ok(()) | Err(Falla::YaRecibido) => self.entregas.confirmar(entrega).await,
             Err(falla) => Err(falla),
         }
@@ -199,11 +205,6 @@ fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashMa
             en_curso.clear();
         }
     }
-}
-
-fn recepcion(entrega: &Entrega) -> Recepcion {
-    let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre: entrega.tipo.clone(), recurso: None });
-    Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
 }
 
 fn contexto(entrega: &Entrega) -> Contexto {

@@ -40,6 +40,7 @@ struct Ruta<F: Fabrica> {
     topico: &'static str,
     registro: &'static str,
     tipo: &'static str,
+    sin_tipo: bool,
     miembro: &'static str,
     carga: Value,
     atender: Atender<F>,
@@ -64,6 +65,7 @@ impl<F: Fabrica> Rutas<F> {
             topico: C::TOPICO,
             registro: C::REGISTRO,
             tipo: C::NOMBRE,
+            sin_tipo: C::SIN_TIPO,
             miembro: C::MIEMBRO,
             carga: C::esquema_carga(),
             atender: |mediador, contexto, recepcion, leido| {
@@ -130,6 +132,21 @@ impl<F: Fabrica> Enrutador<F> {
         self.esquemas.iter().map(|(topico, esquema)| (*topico, esquema))
     }
 
+    /// Los nombres de los comandos de un tópico, en orden.
+    pub fn tipos(&self, topico: &str) -> Vec<&'static str> {
+        self.rutas.iter().filter(|ruta| ruta.topico == topico).map(|ruta| ruta.tipo).collect()
+    }
+
+    /// El nombre del comando de un mensaje, dado el que trae, que puede estar vacío.
+    pub fn tipo<'a>(&self, topico: &str, tipo: &'a str) -> &'a str {
+        self.ruta(topico, tipo).map_or(tipo, |ruta| ruta.tipo)
+    }
+
+    fn ruta(&self, topico: &str, tipo: &str) -> Option<&Ruta<F>> {
+        let es_ese = |ruta: &&Ruta<F>| ruta.tipo == tipo || (tipo.is_empty() && ruta.sin_tipo);
+        self.rutas.iter().filter(|ruta| ruta.topico == topico).find(es_ese)
+    }
+
     /// Entrega un comando a su handler, una sola vez en efecto.
     ///
     /// # Errors
@@ -138,12 +155,11 @@ impl<F: Fabrica> Enrutador<F> {
         &self,
         mediador: &Mediador<F>,
         contexto: Contexto,
-        topico: &str,
+        (topico, tipo): (&str, &str),
         recepcion: Recepcion,
         leido: &Leido,
     ) -> Result<(), FallaEntrega> {
-        let tipo = leido.texto("type").unwrap_or_default();
-        let ruta = self.rutas.iter().find(|ruta| ruta.topico == topico && ruta.tipo == tipo);
+        let ruta = self.ruta(topico, tipo);
         let desconocido = || FallaEntrega::Ilegible(ErrorAvro::Esquema(format!("nadie atiende «{tipo}» en {topico}")));
         (ruta.ok_or_else(desconocido)?.atender)(mediador, contexto, recepcion, leido).await
     }

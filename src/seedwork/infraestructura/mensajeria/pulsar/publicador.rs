@@ -112,7 +112,14 @@ impl Publicador {
     /// [`ErrorPulsar::SinPreparar`]: no se envió. Con cualquier otro no se sabe si llegó: hay que repetir con la misma
     /// identidad.
     pub async fn publicar(&self, mensaje: PorPublicar) -> Result<(), ErrorPulsar> {
-        let (generacion, productor) = self.productor(&mensaje.topico).await?;
+        let (generacion, productor) = match self.productor(&mensaje.topico).await {
+            Ok(productor) => productor,
+            Err((generacion, error)) => {
+                // No se envió nada: para quien lo pidió, es como si el bróker no estuviera.
+                self.desconectar(generacion, &error).await;
+                return Err(ErrorPulsar::SinPreparar);
+            }
+        };
         // En el montón: el cliente de Pulsar ocupa decenas de KiB, y este futuro va dentro del de cada petición.
         let enviado = timeout(PLAZO_RECIBO, Box::pin(enviar(&productor, mensaje))).await;
         let enviado = enviado.unwrap_or(Err(ErrorPulsar::Plazo));
@@ -138,14 +145,16 @@ impl Publicador {
         }
     }
 
-    async fn productor(&self, nombre: &str) -> Result<(u64, Turno), ErrorPulsar> {
+    async fn productor(&self, nombre: &str) -> Result<(u64, Turno), (u64, ErrorPulsar)> {
         let mut conectado = self.conectado.lock().await;
-        let conectado = conectado.as_mut().ok_or(ErrorPulsar::SinPreparar)?;
+        let conectado = conectado.as_mut().ok_or((u64::MAX, ErrorPulsar::SinPreparar))?;
         if let Some(productor) = conectado.productores.get(nombre) {
             return Ok((conectado.generacion, Arc::clone(productor)));
         }
         let topico = self.topicos.iter().find(|topico| topico.nombre == nombre);
-        let nuevo = Arc::new(Mutex::new(productor(&conectado.cliente, nombre, topico).await?));
+        let nuevo = Arc::new(Mutex::new(
+            productor(&conectado.cliente, nombre, topico).await.map_err(|error| (conectado.generacion, error))?,
+        ));
         conectado.productores.insert(nombre.to_owned(), Arc::clone(&nuevo));
         Ok((conectado.generacion, nuevo))
     }

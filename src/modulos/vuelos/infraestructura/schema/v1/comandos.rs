@@ -61,6 +61,7 @@ impl ComandoIntegracion for CrearReserva {
     const TOPICO: &'static str = TOPICO;
     const REGISTRO: &'static str = REGISTRO;
     const MIEMBRO: &'static str = "data";
+    const SIN_TIPO: bool = true;
     type Carga = CargaCrear;
 
     fn esquema_carga() -> Value {

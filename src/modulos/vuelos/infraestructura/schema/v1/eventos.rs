@@ -69,6 +69,9 @@ fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoReserva) 
 
 macro_rules! publicable {
     ($($evento:ident = $tipo:literal),+) => {
+        /// Los nombres de los eventos del tópico.
+        pub const TIPOS: &[&str] = &[$($tipo),+];
+
         $(impl Publicable for $evento {
             fn sobre(&self) -> Result<Sobre, ErrorAvro> {
                 sobre($tipo, self.ocurrido_en(), &self.0)
