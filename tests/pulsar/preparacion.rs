@@ -6,7 +6,7 @@ use crate::apoyo::Prueba;
 
 const TOPICOS: [(&str, &str, &str); 4] = [
     ("comandos-reserva", "ComandoCrearReserva", "aeroalpes-sub-comandos"),
-    ("comandos-usuario", "ComandoDesactivarUsuario", "aeroalpes-sub-comandos"),
+    ("comandos-usuario", "ComandoUsuario", "aeroalpes-sub-comandos"),
     ("eventos-reserva", "EventoReservaCreada", "aeroalpes-sub-eventos"),
     ("eventos-usuario", "EventoUsuario", "aeroalpes-sub-eventos"),
 ];
