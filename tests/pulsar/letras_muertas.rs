@@ -32,20 +32,21 @@ async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cum
     publicar(url, TOPICO, esquema, &[("prueba", "basura")], b"\xff\xff\xff\xff\xff basura").await;
     publicar(url, TOPICO, esquema, &[("prueba", "desconocido")], &ajeno).await;
     publicar(url, TOPICO, esquema, &[("prueba", "vacio")], b"").await;
+    publicar(url, TOPICO, esquema, &[("prueba", "recortado")], &datos[..datos.len() - 1]).await;
     publicar(url, TOPICO, None, &[("prueba", "sin esquema")], &datos).await;
     let siguiente = crear(&prueba.servicio).await;
 
     let mut motivos = HashMap::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         let muerta = muertas.siguiente().await;
         assert_eq!(muerta.propiedades["suscripcion"], "aeroalpes-sub-comandos");
         assert!(!muerta.propiedades["motivo"].is_empty(), "{:?}", muerta.propiedades);
         motivos.insert(muerta.propiedades["id_original"].clone(), (muerta.propiedades["motivo"].clone(), muerta.datos));
     }
-    assert_eq!(motivos.len(), 4, "{motivos:?}");
+    assert_eq!(motivos.len(), 5, "{motivos:?}");
     assert!(motivos[&otra].0.contains("BorraReserva"), "{motivos:?}");
     assert!(motivos.values().any(|(motivo, _)| motivo.contains("con qué esquema se escribió")), "{motivos:?}");
-    for original in [&b"\xff\xff\xff\xff\xff basura"[..], b"", &datos, &ajeno] {
+    for original in [&b"\xff\xff\xff\xff\xff basura"[..], b"", &datos[..datos.len() - 1], &datos, &ajeno] {
         assert!(motivos.values().any(|(_, datos)| datos == original), "falta {original:?}");
     }
     assert_eq!(prueba.resultado(&siguiente.id_comando).await["estado"], "ejecutado");

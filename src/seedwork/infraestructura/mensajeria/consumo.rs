@@ -126,7 +126,7 @@ impl<F: Fabrica> Consumo<F> {
             return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
         };
         if let Some(motivo) = &entrega.ilegible {
-            return Err(FallaEntrega::Ilegible(ErrorAvro::Esquema(motivo.clone())));
+            return Err(FallaEntrega::Ilegible(ErrorAvro::Ilegible(motivo.clone())));
         }
         if OffsetDateTime::now_utc() - entrega.publicado_en > VENTANA {
             return Err(FallaEntrega::Rechazado(caducado()));

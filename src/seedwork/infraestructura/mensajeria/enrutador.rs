@@ -144,7 +144,7 @@ impl<F: Fabrica> Enrutador<F> {
     ) -> Result<(), FallaEntrega> {
         let tipo = leido.texto("type").unwrap_or_default();
         let ruta = self.rutas.iter().find(|ruta| ruta.topico == topico && ruta.tipo == tipo);
-        let desconocido = || FallaEntrega::Ilegible(ErrorAvro::Esquema(format!("nadie atiende «{tipo}» en {topico}")));
+        let desconocido = || FallaEntrega::Ilegible(ErrorAvro::Ilegible(format!("nadie atiende «{tipo}» en {topico}")));
         (ruta.ok_or_else(desconocido)?.atender)(mediador, contexto, recepcion, leido).await
     }
 }

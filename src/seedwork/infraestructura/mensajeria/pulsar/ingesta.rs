@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::conexion::{a_tiempo, conectar, consumidor};
 use super::{ErrorPulsar, Pulso, Topico, completo};
+use crate::seedwork::aplicacion::causas::cadena;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
 use crate::seedwork::infraestructura::mensajeria::entregas::{Entregas, Llegada};
 
@@ -133,7 +134,7 @@ impl Ingesta {
     fn llegada(&self, mensaje: &Mensaje, escritor: Option<&Schema>) -> Llegada {
         let datos = &mensaje.payload.data;
         let leido = match escritor {
-            Some(escritor) => Leido::de(datos, escritor, &self.topico.esquema.avro).map_err(|error| error.to_string()),
+            Some(escritor) => Leido::de(datos, escritor, &self.topico.esquema.avro).map_err(|error| cadena(&error)),
             None => Err("el mensaje no dice con qué esquema se escribió".to_owned()),
         };
         let nuestros = leido.as_ref().ok().and_then(|leido| reescribir(&self.topico.esquema.avro, leido).ok());
