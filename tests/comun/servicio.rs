@@ -141,6 +141,11 @@ impl Servicio {
         kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
     }
 
+    /// Lo mata con `SIGKILL` y espera a que no quede nada de él.
+    pub async fn matar(&mut self) {
+        timeout(PLAZO, self.proceso.kill()).await.expect("el servicio no murió").unwrap();
+    }
+
     /// Espera a que termine.
     pub async fn esperar_fin(&mut self) -> ExitStatus {
         timeout(PLAZO, self.proceso.wait()).await.expect("el servicio no terminó").unwrap()

@@ -214,7 +214,8 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
     }
 
     async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
-        self.escrituras.push(entrada(recepcion));
+        // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
+        self.escrituras.insert(0, entrada(recepcion));
         if let Some(comando) = &recepcion.comando {
             self.escrituras.push(resultado(comando, fin));
         }

@@ -24,8 +24,11 @@ pub enum ErrorAvro {
     /// El esquema escrito en el código no es válido.
     #[error("el esquema de Avro no es válido: {0}")]
     Esquema(String),
+    /// El mensaje no se puede leer, o nadie lo atiende.
+    #[error("{0}")]
+    Ilegible(String),
     /// El dato no corresponde al esquema.
-    #[error("los datos no corresponden al esquema de Avro")]
+    #[error("el mensaje no corresponde a su esquema de Avro")]
     Dato(#[from] Box<apache_avro::Error>),
 }
 

@@ -1,5 +1,7 @@
 //! Comandos como mensajes: la carga de cada uno es un miembro del registro de su tópico.
 
+use std::io::{self, Read};
+
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
@@ -78,6 +80,19 @@ pub fn reescribir(esquema: &Schema, leido: &Leido) -> Result<Vec<u8>, ErrorAvro>
     Ok(escritor.write_value_to_vec(Value::Record(leido.0.clone())).map_err(Box::new)?)
 }
 
+/// Lo que queda por leer. Recuerda si faltó algo: donde se acaban los datos, el lector de Avro supone nulos.
+struct Resto<'a> {
+    datos: &'a [u8],
+    falto: bool,
+}
+
+impl Read for Resto<'_> {
+    fn read(&mut self, destino: &mut [u8]) -> io::Result<usize> {
+        self.falto |= self.datos.is_empty() && !destino.is_empty();
+        self.datos.read(destino)
+    }
+}
+
 /// Un mensaje ya leído: sus miembros.
 pub struct Leido(Vec<(String, Value)>);
 
@@ -88,10 +103,11 @@ impl Leido {
     /// [`ErrorAvro`] si los datos no corresponden.
     pub fn de(datos: &[u8], escritor: &Schema, nuestro: &Schema) -> Result<Self, ErrorAvro> {
         let lector = GenericDatumReader::builder(escritor).reader_schema(nuestro).build().map_err(Box::new)?;
-        let mut resto = datos;
+        let mut resto = Resto { datos, falto: false };
         match lector.read_value(&mut resto).map_err(Box::new)? {
-            Value::Record(miembros) if resto.is_empty() => Ok(Self(miembros)),
-            _ => Err(ErrorAvro::Esquema("el mensaje no es un registro, o le sobran datos".into())),
+            _ if resto.falto => Err(ErrorAvro::Ilegible("el mensaje está vacío o incompleto".into())),
+            Value::Record(miembros) if resto.datos.is_empty() => Ok(Self(miembros)),
+            _ => Err(ErrorAvro::Ilegible("el mensaje no es un registro, o le sobran datos".into())),
         }
     }
 
@@ -108,7 +124,7 @@ impl Leido {
     /// # Errors
     /// [`ErrorAvro`] si falta o no corresponde.
     pub fn carga<C: ComandoIntegracion>(&self) -> Result<C::Carga, ErrorAvro> {
-        let falta = || ErrorAvro::Esquema(format!("el mensaje no trae «{}»", C::MIEMBRO));
+        let falta = || ErrorAvro::Ilegible(format!("el mensaje no trae «{}»", C::MIEMBRO));
         let carga = self.miembro(C::MIEMBRO).ok_or_else(falta)?;
         Ok(apache_avro::from_value(carga).map_err(Box::new)?)
     }

@@ -153,7 +153,7 @@ impl<F: Fabrica> Consumo<F> {
     async fn entregar(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
         let (contexto, recepcion) = (contexto(entrega), self.recepcion(entrega));
         if let Some(motivo) = &entrega.ilegible {
-            return Err(FallaEntrega::Ilegible(ErrorAvro::Esquema(motivo.clone())));
+            return Err(FallaEntrega::Ilegible(ErrorAvro::Ilegible(motivo.clone())));
         }
         let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
             return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);

@@ -160,7 +160,7 @@ impl<F: Fabrica> Enrutador<F> {
         leido: &Leido,
     ) -> Result<(), FallaEntrega> {
         let ruta = self.ruta(topico, tipo);
-        let desconocido = || FallaEntrega::Ilegible(ErrorAvro::Esquema(format!("nadie atiende «{tipo}» en {topico}")));
+        let desconocido = || FallaEntrega::Ilegible(ErrorAvro::Ilegible(format!("nadie atiende «{tipo}» en {topico}")));
         (ruta.ok_or_else(desconocido)?.atender)(mediador, contexto, recepcion, leido).await
     }
 }

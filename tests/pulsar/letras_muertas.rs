@@ -1,0 +1,68 @@
+//! Lo que no se puede atender se aparta con su motivo, y no estorba a lo que viene detrás.
+
+use std::collections::HashMap;
+
+use crate::apoyo::{Prueba, crear};
+use crate::oyente::{Oyente, publicar};
+
+const TOPICO: &str = "comandos-reserva";
+
+/// Los mismos bytes con un texto cambiado por otro de igual largo: el dato de Avro sigue bien formado.
+fn cambiar(datos: &[u8], antes: &str, despues: &str) -> Vec<u8> {
+    assert_eq!(antes.len(), despues.len());
+    let lugar = datos.windows(antes.len()).position(|ventana| ventana == antes.as_bytes()).unwrap();
+    let mut datos = datos.to_vec();
+    datos[lugar..lugar + antes.len()].copy_from_slice(despues.as_bytes());
+    datos
+}
+
+#[tokio::test]
+async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cumple() {
+    let prueba = Prueba::nueva().await;
+    let url = &prueba.broker.url;
+    let mut comandos = Oyente::nuevo(url, TOPICO).await;
+    let mut muertas = Oyente::nuevo(url, "comandos-reserva-aeroalpes-dlq").await;
+    let bueno = crear(&prueba.servicio).await;
+    let datos = comandos.esperar(&bueno.id_comando).await.datos;
+    let esquema = prueba.broker.esquema(TOPICO).await;
+    let esquema = esquema["data"].as_str();
+    // Con otra identidad, que si no sería una repetición.
+    let otra = uuid::Uuid::now_v7().to_string();
+    let ajeno = cambiar(&cambiar(&datos, &bueno.id_comando, &otra), "CrearReserva", "BorraReserva");
+    publicar(url, TOPICO, esquema, &[("prueba", "basura")], b"\xff\xff\xff\xff\xff basura").await;
+    publicar(url, TOPICO, esquema, &[("prueba", "desconocido")], &ajeno).await;
+    publicar(url, TOPICO, esquema, &[("prueba", "vacio")], b"").await;
+    publicar(url, TOPICO, esquema, &[("prueba", "recortado")], &datos[..datos.len() - 1]).await;
+    publicar(url, TOPICO, None, &[("prueba", "sin esquema")], &datos).await;
+    let siguiente = crear(&prueba.servicio).await;
+
+    let mut motivos = HashMap::new();
+    for _ in 0..5 {
+        let muerta = muertas.siguiente().await;
+        assert_eq!(muerta.propiedades["suscripcion"], "aeroalpes-sub-comandos");
+        assert!(!muerta.propiedades["motivo"].is_empty(), "{:?}", muerta.propiedades);
+        motivos.insert(muerta.propiedades["id_original"].clone(), (muerta.propiedades["motivo"].clone(), muerta.datos));
+    }
+    assert_eq!(motivos.len(), 5, "{motivos:?}");
+    assert!(motivos[&otra].0.contains("BorraReserva"), "{motivos:?}");
+    assert!(motivos.values().any(|(motivo, _)| motivo.contains("con qué esquema se escribió")), "{motivos:?}");
+    for original in [&b"\xff\xff\xff\xff\xff basura"[..], b"", &datos[..datos.len() - 1], &datos, &ajeno] {
+        assert!(motivos.values().any(|(_, datos)| datos == original), "falta {original:?}");
+    }
+    assert_eq!(prueba.resultado(&siguiente.id_comando).await["estado"], "ejecutado");
+    let resultado = prueba.resultado(&otra).await;
+    assert_eq!(resultado["problema"]["type"], "urn:aeroalpes:problema:mensaje-apartado");
+    let sql = "SELECT motivo FROM letras_muertas ORDER BY motivo";
+    let guardados: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut prueba.base.conectar().await).await.unwrap();
+    let mut publicados: Vec<_> = motivos.into_values().map(|(motivo, _)| motivo).collect();
+    publicados.sort_unstable();
+    assert_eq!(
+        {
+            let mut guardados = guardados;
+            guardados.sort_unstable();
+            guardados
+        },
+        publicados
+    );
+    assert_eq!(prueba.base.contar("SELECT count(*) FROM reservas").await, 2);
+}

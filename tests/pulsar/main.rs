@@ -1,0 +1,17 @@
+//! El servicio con un Apache Pulsar de verdad, también cuando algo muere a mitad de camino.
+//!
+//! Los nombres de los tópicos son fijos: las pruebas van de una en una y cada una empieza con el bróker vacío.
+
+#[path = "../comun/mod.rs"]
+mod comun;
+
+mod apoyo;
+mod broker;
+mod broker_caido;
+mod caidas;
+mod dos_instancias;
+mod ida_y_vuelta;
+mod letras_muertas;
+mod orden;
+mod oyente;
+mod preparacion;

@@ -1,0 +1,114 @@
+//! El otro lado, con el cliente de Pulsar y nada de este servicio: lee un tópico y escribe en él.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures_util::StreamExt;
+use pulsar::consumer::InitialPosition;
+use pulsar::producer::Message;
+use pulsar::{Consumer, ConsumerOptions, ProducerOptions, Pulsar, SubType, TokioExecutor, proto};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::comun::{BaseDePrueba, PLAZO};
+
+/// Un mensaje tal como lo da el bróker.
+pub struct Recibido {
+    pub id: String,
+    pub propiedades: HashMap<String, String>,
+    pub clave: Option<String>,
+    pub momento: Option<u64>,
+    pub version_esquema: Option<Vec<u8>>,
+    pub datos: Vec<u8>,
+}
+
+/// Una suscripción propia: recibe todo lo que se publique desde que existe.
+pub struct Oyente {
+    consumidor: Consumer<Vec<u8>, TokioExecutor>,
+}
+
+async fn conectar(url: &str) -> Pulsar<TokioExecutor> {
+    Pulsar::builder(url, TokioExecutor).build().await.unwrap()
+}
+
+impl Oyente {
+    /// Crea la suscripción, o sigue donde se quedó.
+    pub async fn nuevo(url: &str, topico: &str) -> Self {
+        let opciones = ConsumerOptions {
+            initial_position: InitialPosition::Earliest,
+            durable: Some(true),
+            ..ConsumerOptions::default()
+        };
+        let cliente = conectar(url).await;
+        let consumidor = cliente
+            .consumer()
+            .with_topic(format!("persistent://public/default/{topico}"))
+            .with_subscription("prueba")
+            .with_subscription_type(SubType::Shared)
+            .with_options(opciones)
+            .build();
+        Self { consumidor: timeout(PLAZO, consumidor).await.expect("la suscripción no se creó").unwrap() }
+    }
+
+    /// El siguiente mensaje.
+    pub async fn siguiente(&mut self) -> Recibido {
+        let mensaje = timeout(PLAZO, self.consumidor.next()).await.expect("no llegó ningún mensaje").unwrap().unwrap();
+        self.consumidor.ack(&mensaje).await.unwrap();
+        let metadatos = mensaje.metadata();
+        let propiedades: HashMap<_, _> =
+            metadatos.properties.iter().map(|par| (par.key.clone(), par.value.clone())).collect();
+        Recibido {
+            id: propiedades.get("id").cloned().unwrap_or_default(),
+            propiedades,
+            clave: metadatos.partition_key.clone(),
+            momento: metadatos.event_time,
+            version_esquema: metadatos.schema_version.clone(),
+            datos: mensaje.payload.data.clone(),
+        }
+    }
+
+    /// El siguiente con esa identidad.
+    pub async fn esperar(&mut self, id: &str) -> Recibido {
+        loop {
+            let recibido = self.siguiente().await;
+            if recibido.id == id {
+                return recibido;
+            }
+        }
+    }
+
+    /// Lee hasta tener cada evento de reservas que la base confirmó, y comprueba que no haya otros y que, de cada
+    /// clave, las primeras apariciones estén en el orden en que se confirmaron.
+    pub async fn comprobar_eventos(&mut self, base: &BaseDePrueba) {
+        let sql = "SELECT id, clave FROM bandeja_salida WHERE topico = 'eventos-reserva' ORDER BY posicion";
+        let confirmados: Vec<(Uuid, Uuid)> = sqlx::query_as(sql).fetch_all(&mut base.conectar().await).await.unwrap();
+        let mut esperados = BTreeMap::<String, Vec<String>>::new();
+        for (id, clave) in &confirmados {
+            esperados.entry(clave.to_string()).or_default().push(id.to_string());
+        }
+        let (mut vistos, mut hallados) = (HashSet::new(), BTreeMap::<String, Vec<String>>::new());
+        while vistos.len() < confirmados.len() {
+            let recibido = self.siguiente().await;
+            if vistos.insert(recibido.id.clone()) {
+                hallados.entry(recibido.clave.unwrap()).or_default().push(recibido.id);
+            }
+        }
+        assert_eq!(hallados, esperados);
+    }
+}
+
+/// Publica unos bytes con esas propiedades y, si se da, declarando ese esquema de Avro.
+pub async fn publicar(url: &str, topico: &str, esquema: Option<&str>, propiedades: &[(&str, &str)], datos: &[u8]) {
+    let esquema = esquema.map(|texto| proto::Schema {
+        name: topico.to_owned(),
+        schema_data: texto.as_bytes().to_vec(),
+        r#type: proto::schema::Type::Avro as i32,
+        properties: Vec::new(),
+    });
+    let opciones = ProducerOptions { schema: esquema, ..ProducerOptions::default() };
+    let cliente = conectar(url).await;
+    let productor = cliente.producer().with_topic(format!("persistent://public/default/{topico}"));
+    let mut productor = productor.with_options(opciones).build().await.unwrap();
+    let properties = propiedades.iter().map(|(nombre, valor)| ((*nombre).to_owned(), (*valor).to_owned())).collect();
+    let mensaje = Message { payload: datos.to_vec(), properties, ..Message::default() };
+    productor.send_non_blocking(mensaje).await.unwrap().await.unwrap();
+}
