@@ -109,8 +109,13 @@ pub async fn crear_y_pagar(direccion: &str, cuantas: usize, contar: impl Fn()) -
         let solicitud = cuerpo.map_or(solicitud.try_clone()?, |cuerpo| solicitud.json(&cuerpo));
         let respuesta = solicitud.send().await.ok()?;
         let aceptado = respuesta.status() == 202;
+        let (reintento, direccion) = (respuesta.headers().get("retry-after"), respuesta.headers().get("location"));
+        let (reintento, direccion) = (reintento.is_some(), direccion.is_some());
         let cuerpo: Value = respuesta.json().await.ok()?;
         contar();
+        // Si no se sabe, se dice dónde preguntar; y siempre, que se puede volver a intentar.
+        let desconocida = cuerpo["type"] == "urn:aeroalpes:problema:aceptacion-desconocida";
+        assert!(aceptado || reintento && desconocida == direccion, "{cuerpo}");
         aceptado.then(|| cuerpo.into())
     };
     let una = async |_| {

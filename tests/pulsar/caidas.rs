@@ -56,7 +56,7 @@ async fn lo_que_llega_sin_base_de_datos_no_se_confirma_ni_se_pierde() {
     // Aceptar no toca la base.
     let aceptado = crear(&prueba.servicio).await;
     comandos.esperar(&aceptado.id_comando).await;
-    prueba.servicio.registros.esperar("el consumidor se vuelve a conectar").await;
+    prueba.servicio.registros.esperar("lo recibido espera a la base de datos").await;
     prueba.base.abrir().await;
     hasta("que la base responda", async || prueba.servicio.get("/health/ready").await.estado == 200).await;
     assert_eq!(prueba.resultado(&aceptado.id_comando).await["estado"], "ejecutado");

@@ -45,7 +45,7 @@ async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cum
     }
     assert_eq!(motivos.len(), 5, "{motivos:?}");
     assert!(motivos[&otra].0.contains("BorraReserva"), "{motivos:?}");
-    assert!(motivos.values().any(|(motivo, _)| motivo.contains("con qué esquema se escribió")), "{motivos:?}");
+    assert!(motivos.values().any(|(motivo, _)| motivo.contains("esquema con que se escribió")), "{motivos:?}");
     for original in [&b"\xff\xff\xff\xff\xff basura"[..], b"", &datos[..datos.len() - 1], &datos, &ajeno] {
         assert!(motivos.values().any(|(_, datos)| datos == original), "falta {original:?}");
     }

@@ -107,8 +107,8 @@ pub async fn publicar(url: &str, topico: &str, esquema: Option<&str>, propiedade
     let opciones = ProducerOptions { schema: esquema, ..ProducerOptions::default() };
     let cliente = conectar(url).await;
     let productor = cliente.producer().with_topic(format!("persistent://public/default/{topico}"));
-    let mut productor = productor.with_options(opciones).build().await.unwrap();
+    let mut productor = Box::pin(productor.with_options(opciones).build()).await.unwrap();
     let properties = propiedades.iter().map(|(nombre, valor)| ((*nombre).to_owned(), (*valor).to_owned())).collect();
     let mensaje = Message { payload: datos.to_vec(), properties, ..Message::default() };
-    productor.send_non_blocking(mensaje).await.unwrap().await.unwrap();
+    Box::pin(productor.send_non_blocking(mensaje)).await.unwrap().await.unwrap();
 }

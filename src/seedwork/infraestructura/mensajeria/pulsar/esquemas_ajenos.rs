@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use apache_avro::Schema;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::conexion::{Cliente, a_tiempo, observador};
 use super::{ErrorPulsar, Topico, completo};
@@ -18,10 +18,14 @@ const INTENTOS: u32 = 3;
 /// Cuánto se espera entre dos preguntas.
 const ESPERA: Duration = Duration::from_millis(500);
 
+/// Cuánto se recuerda que el bróker no tiene un esquema: lo bastante para que mil mensajes sin él no sean mil preguntas.
+const OLVIDO: Duration = Duration::from_secs(30);
+
 /// Los esquemas de un tópico, por la versión que dicen los mensajes.
 #[derive(Default)]
 pub struct EsquemasAjenos {
     por_version: HashMap<Vec<u8>, Result<Schema, String>>,
+    ausentes: HashMap<Vec<u8>, Instant>,
 }
 
 impl EsquemasAjenos {
@@ -38,8 +42,13 @@ impl EsquemasAjenos {
         if let Some(conocido) = self.por_version.get(version) {
             return Ok(conocido.clone());
         }
+        let ausente = || Ok(Err("el bróker no tiene el esquema con que se escribió".into()));
+        if self.ausentes.get(version).is_some_and(|visto| visto.elapsed() < OLVIDO) {
+            return ausente();
+        }
         let Some(json) = preguntar(cliente, topico, version).await? else {
-            return Ok(Err("el bróker no tiene el esquema con que se escribió".into()));
+            self.ausentes.insert(version.to_vec(), Instant::now());
+            return ausente();
         };
         let esquema = interpretar(&json);
         self.por_version.insert(version.to_vec(), esquema.clone());
