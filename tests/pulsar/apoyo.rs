@@ -161,3 +161,12 @@ pub fn reserva() -> Value {
         "origen": aeropuerto("BOG"), "destino": aeropuerto("JFK")});
     json!({"itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}]})
 }
+
+/// Los mismos bytes con un texto cambiado por otro de igual largo: el dato de Avro sigue bien formado.
+pub fn cambiar(datos: &[u8], antes: &str, despues: &str) -> Vec<u8> {
+    assert_eq!(antes.len(), despues.len());
+    let lugar = datos.windows(antes.len()).position(|ventana| ventana == antes.as_bytes()).unwrap();
+    let mut datos = datos.to_vec();
+    datos[lugar..lugar + antes.len()].copy_from_slice(despues.as_bytes());
+    datos
+}

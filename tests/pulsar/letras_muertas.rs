@@ -2,19 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::apoyo::{Prueba, crear};
+use crate::apoyo::{Prueba, cambiar, crear};
 use crate::oyente::{Oyente, publicar};
 
 const TOPICO: &str = "comandos-reserva";
-
-/// Los mismos bytes con un texto cambiado por otro de igual largo: el dato de Avro sigue bien formado.
-fn cambiar(datos: &[u8], antes: &str, despues: &str) -> Vec<u8> {
-    assert_eq!(antes.len(), despues.len());
-    let lugar = datos.windows(antes.len()).position(|ventana| ventana == antes.as_bytes()).unwrap();
-    let mut datos = datos.to_vec();
-    datos[lugar..lugar + antes.len()].copy_from_slice(despues.as_bytes());
-    datos
-}
 
 #[tokio::test]
 async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cumple() {

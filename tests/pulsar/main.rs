@@ -9,6 +9,7 @@ mod apoyo;
 mod broker;
 mod broker_caido;
 mod caidas;
+mod cambio_de_bus;
 mod dos_instancias;
 mod ida_y_vuelta;
 mod letras_muertas;

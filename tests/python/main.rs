@@ -267,7 +267,7 @@ async fn un_comando_comprimido_se_cumple_o_no_estorba() {
         if se_cumple {
             assert_eq!(resultado(&servicio, &id).await["estado"], "ejecutado", "{formato}");
         } else {
-            servicio.registros.esperar("no se pudo descomprimir").await;
+            servicio.registros.esperar("no se puede abrir").await;
         }
     }
     assert_eq!(bro.suscripcion("comandos-reserva", SUB_COMANDOS).await.0, 1);
