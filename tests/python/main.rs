@@ -251,6 +251,8 @@ async fn los_comandos_enteros_se_cumplen(primero: Primero) {
     assert_eq!(base.contar("SELECT count(*) FROM letras_muertas").await, 0);
     let causa = bro.ultimo(EVENTOS).await.propiedades["causa"].as_str().unwrap().to_owned();
     assert!(sueltos.contains(&causa) || en_lote.contains(&causa), "{causa} no es ninguno de los comandos");
+    let registros = servicio.registros.texto();
+    assert!(!registros.contains("se vuelve a conectar"), "un lote no debe cortar la recepción");
     uno.terminar_bien().await;
     otro.terminar_bien().await;
     parar(servicio).await;

@@ -68,9 +68,8 @@ def publicar(productor: pulsar.Producer, mensajes: list[Record]) -> list[tuple[i
 
 
 def principal(modo: str, broker: str, *ids: str) -> None:
-    registro = {"original": original.ComandoCrearReserva, "con-id": con_id()}.get(
-        modo, publicar_comando.ComandoCrearReserva
-    )
+    propios: dict[str, type[Record]] = {"original": original.ComandoCrearReserva, "con-id": con_id()}
+    registro = propios.get(modo, publicar_comando.ComandoCrearReserva)
     cliente = pulsar.Client(broker, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Warn))
     productor = cliente.create_producer(
         publicar_comando.TOPICO,

@@ -20,6 +20,8 @@ pub const PLAZO: Duration = Duration::from_secs(10);
 const SUSCRIPCION_LETRAS: &str = "aeroalpes-sub-letras-muertas";
 /// Mensajes que el bróker adelanta a un consumidor: pocos, para que otro pueda tomarlos si este se congela.
 const ADELANTADOS: u32 = 200;
+/// Mensajes que caben en un observador, que no los lee: con la cola llena no contesta, y un solo lote ajeno trae cientos.
+const COLA_DEL_OBSERVADOR: u32 = 10_000;
 
 /// Un cliente. Se usa uno para enviar y otro para recibir: compartido, cada mensaje tarda diez veces más.
 pub type Cliente = Pulsar<TokioExecutor>;
@@ -104,7 +106,7 @@ pub async fn consumidor(cliente: &Cliente, topico: &Topico) -> Result<Consumer<V
     suscribir(cliente, topico.nombre, topico.suscripcion, SubType::KeyShared, Some(topico)).await
 }
 
-/// Un consumidor que no recibe nada y no deja rastro, para preguntarle cosas al bróker.
+/// Un consumidor que no deja rastro, para preguntarle cosas al bróker.
 ///
 /// # Errors
 /// [`ErrorPulsar`].
@@ -112,7 +114,7 @@ pub async fn observador(cliente: &Cliente, nombre: &str) -> Result<Consumer<Vec<
     let opciones = ConsumerOptions {
         initial_position: InitialPosition::Latest,
         durable: Some(false),
-        receiver_queue_size: Some(1),
+        receiver_queue_size: Some(COLA_DEL_OBSERVADOR),
         ..ConsumerOptions::default()
     };
     let suscripcion = format!("aeroalpes-observador-{}", Uuid::now_v7());

@@ -56,7 +56,7 @@ impl EsquemasAjenos {
     }
 }
 
-/// Pregunta con un consumidor que no recibe nada: el que recibe no contesta mientras su cola esté llena.
+/// Pregunta con un consumidor aparte: el que recibe no contesta mientras su cola esté llena.
 async fn preguntar(cliente: &Cliente, topico: &Topico, version: &[u8]) -> Result<Option<Vec<u8>>, ErrorPulsar> {
     let mut observador = observador(cliente, topico.nombre).await?;
     let (nombre, mut hallado) = (completo(topico.nombre), None);
