@@ -32,9 +32,11 @@ async fn sin_broker_al_arrancar_se_atiende_y_al_llegar_se_publica_lo_que_esperab
     broker.arrancar().await;
     esta(&servicio, "listo").await;
     en_calma(&base).await;
-    Oyente::nuevo(&broker.url, "eventos-reserva").await;
+    // Nuestro propio consumidor recibió los veinte.
+    assert_eq!(base.contar("SELECT count(*) FROM bandeja_entrada").await, 20);
     let aceptado = crear(&servicio).await;
     assert_eq!(resultado(&servicio, &aceptado.id_comando).await["estado"], "ejecutado");
+    println!("avisos sin bróker al arrancar: {}", avisos(&servicio).len());
     assert!(avisos(&servicio).len() <= LINEAS, "{}", avisos(&servicio).join("\n"));
 }
 
@@ -67,7 +69,8 @@ async fn el_broker_muere_y_vuelve_con_trafico_y_no_se_pierde_nada() {
     comprobar_cumplidos(&base, &aceptados, 20).await;
     let mut eventos = Oyente::nuevo(&broker.url, "eventos-reserva").await;
     eventos.comprobar_eventos(&base).await;
-    assert!(avisos(&servicio).len() <= 3 * LINEAS, "{}", avisos(&servicio).join("\n"));
+    println!("avisos al morir y volver el bróker: {}", avisos(&servicio).len());
+    assert!(avisos(&servicio).len() <= LINEAS, "{}", avisos(&servicio).join("\n"));
 }
 
 #[tokio::test]
