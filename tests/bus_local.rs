@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aeroalpes::seedwork::aplicacion::contexto::Contexto;
 use aeroalpes::seedwork::aplicacion::mediador::Mediador;
-use aeroalpes::seedwork::aplicacion::mensajes::{Comando, ErrorModulo, Handler};
+use aeroalpes::seedwork::aplicacion::mensajes::{Comando, Handler};
 use aeroalpes::seedwork::aplicacion::reacciones::Reacciones;
 use aeroalpes::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use aeroalpes::seedwork::dominio::repositorios::Falla;
@@ -20,7 +20,7 @@ use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::{Enrutador, Rut
 use aeroalpes::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
-use comun::cosas::{self, Bloquea, CosaCambiada, Fabrica};
+use comun::cosas::{self, Bloquea, CosaCambiada, ErrorCosas, Fabrica};
 use comun::{BaseDePrueba, hasta};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -30,37 +30,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 type Udt = UnidadTrabajoPg<()>;
-
-#[derive(Debug, thiserror::Error)]
-enum ErrorCosas {
-    #[error(transparent)]
-    Falla(#[from] Falla),
-    #[error(transparent)]
-    Rechazo(#[from] Rechazo),
-}
-
-impl ErrorModulo for ErrorCosas {
-    fn falla(&self) -> Option<&Falla> {
-        match self {
-            Self::Falla(falla) => Some(falla),
-            Self::Rechazo(_) => None,
-        }
-    }
-
-    fn en_falla(self) -> Result<Falla, Rechazo> {
-        match self {
-            Self::Falla(falla) => Ok(falla),
-            Self::Rechazo(rechazo) => Err(rechazo),
-        }
-    }
-
-    fn rechazo(&self) -> Rechazo {
-        match self {
-            Self::Falla(falla) => falla.into(),
-            Self::Rechazo(rechazo) => rechazo.clone(),
-        }
-    }
-}
 
 /// Añade un número a la lista de una cosa, y lo cuenta. Un número negativo se rechaza; el 13 siempre falla.
 #[derive(Clone, Serialize, Deserialize)]

@@ -15,42 +15,11 @@ use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::lector_pg::LectorPg;
 use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 use comun::BaseDePrueba;
-use comun::cosas::{self, Bloquea, CosaCambiada, Fabrica};
+use comun::cosas::{self, Bloquea, CosaCambiada, ErrorCosas, Fabrica};
 use tokio::sync::Barrier;
 use uuid::Uuid;
 
 type Udt = UnidadTrabajoPg<()>;
-
-#[derive(Debug, thiserror::Error)]
-enum ErrorCosas {
-    #[error(transparent)]
-    Falla(#[from] Falla),
-    #[error(transparent)]
-    Rechazo(#[from] Rechazo),
-}
-
-impl ErrorModulo for ErrorCosas {
-    fn falla(&self) -> Option<&Falla> {
-        match self {
-            Self::Falla(falla) => Some(falla),
-            Self::Rechazo(_) => None,
-        }
-    }
-
-    fn en_falla(self) -> Result<Falla, Rechazo> {
-        match self {
-            Self::Falla(falla) => Ok(falla),
-            Self::Rechazo(rechazo) => Err(rechazo),
-        }
-    }
-
-    fn rechazo(&self) -> Rechazo {
-        match self {
-            Self::Falla(falla) => falla.into(),
-            Self::Rechazo(rechazo) => rechazo.clone(),
-        }
-    }
-}
 
 fn mediador(base: &BaseDePrueba, reacciones: Reacciones<Udt>, plazo: Duration) -> Arc<Mediador<Fabrica>> {
     Arc::new(Mediador::nuevo(cosas::fabrica(base, 4), reacciones, plazo))

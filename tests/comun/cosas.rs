@@ -1,5 +1,7 @@
 //! Una tabla de juguete para probar la unidad de trabajo y el mediador sin ningún módulo del negocio.
 
+use aeroalpes::seedwork::aplicacion::mensajes::ErrorModulo;
+use aeroalpes::seedwork::aplicacion::rechazo::Rechazo;
 use aeroalpes::seedwork::dominio::eventos::EventoDominio;
 use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::despacho::avro::ErrorAvro;
@@ -94,5 +96,37 @@ impl Publicable for CosaCambiada {
             ocurrido_en: self.ocurrido_en(),
             datos: vec![],
         })
+    }
+}
+
+/// El error de este módulo de juguete.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorCosas {
+    #[error(transparent)]
+    Falla(#[from] Falla),
+    #[error(transparent)]
+    Rechazo(#[from] Rechazo),
+}
+
+impl ErrorModulo for ErrorCosas {
+    fn falla(&self) -> Option<&Falla> {
+        match self {
+            Self::Falla(falla) => Some(falla),
+            Self::Rechazo(_) => None,
+        }
+    }
+
+    fn en_falla(self) -> Result<Falla, Rechazo> {
+        match self {
+            Self::Falla(falla) => Ok(falla),
+            Self::Rechazo(rechazo) => Err(rechazo),
+        }
+    }
+
+    fn rechazo(&self) -> Rechazo {
+        match self {
+            Self::Falla(falla) => falla.into(),
+            Self::Rechazo(rechazo) => rechazo.clone(),
+        }
     }
 }
