@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sqlx::Connection;
 
 use crate::apoyo::{Prueba, comprobar_cumplidos, crear, crear_y_pagar, en_calma, servicio};
-use crate::comun::hasta;
+use crate::comun::servicio::Servicio;
+use crate::comun::{BaseDePrueba, hasta};
 use crate::oyente::Oyente;
 
 const ATENDER_OTRA_VEZ: &str = "INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en) \
@@ -87,25 +88,30 @@ async fn quien_perdio_sus_carriles_no_marca_lo_que_envio() {
 
 #[tokio::test]
 async fn matado_en_cualquier_momento_cumple_una_vez_todo_lo_que_acepto() {
-    let mut prueba = Prueba::nueva().await;
-    let mut eventos = Oyente::nuevo(&prueba.broker.url, "eventos-reserva").await;
+    let Prueba { servicio: primera, base, broker } = Prueba::nueva().await;
+    let mut eventos = Oyente::nuevo(&broker.url, "eventos-reserva").await;
+    matar_y_seguir(primera, &base, async || servicio(&base, &broker.url, &[]).await).await;
+    eventos.comprobar_eventos(&base).await;
+    en_calma(&base).await;
+}
+
+/// Lo mismo en los dos buses: matado tres veces mientras acepta, cumple una vez todo lo que aceptó.
+pub async fn matar_y_seguir(mut servicio: Servicio, base: &BaseDePrueba, arrancar: impl AsyncFn() -> Servicio) {
     let mut aceptados = Vec::new();
     for ronda in 0..3 {
-        let direccion = prueba.servicio.direccion().to_owned();
+        let direccion = servicio.direccion().to_owned();
         let respuestas = AtomicUsize::new(0);
         let contar = || {
             respuestas.fetch_add(1, Ordering::Relaxed);
         };
         let matar = async {
             hasta("que haya respuestas", async || respuestas.load(Ordering::Relaxed) >= 10 + 15 * ronda).await;
-            prueba.servicio.matar().await;
+            servicio.matar().await;
         };
         let (suyos, ()) = tokio::join!(crear_y_pagar(&direccion, 50, contar), matar);
         aceptados.extend(suyos);
-        prueba.servicio = servicio(&prueba.base, &prueba.broker.url, &[]).await;
-        aceptados.extend(crear_y_pagar(prueba.servicio.direccion(), 10, || ()).await);
+        servicio = arrancar().await;
+        aceptados.extend(crear_y_pagar(servicio.direccion(), 10, || ()).await);
     }
-    comprobar_cumplidos(&prueba.base, &aceptados, 0).await;
-    eventos.comprobar_eventos(&prueba.base).await;
-    en_calma(&prueba.base).await;
+    comprobar_cumplidos(base, &aceptados, 0).await;
 }

@@ -5,8 +5,9 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::apoyo::{Prueba, crear, reserva, sin_esperar};
+use crate::apoyo::{Prueba, crear, reserva, resultado, sin_esperar};
 use crate::comun::hasta;
+use crate::comun::servicio::Servicio;
 use crate::oyente::{Oyente, publicar};
 
 fn es_traza(texto: &str) -> bool {
@@ -114,22 +115,26 @@ fn sin_solicitud(problema: &Value) -> Value {
 
 #[tokio::test]
 async fn un_comando_rechazado_cuenta_el_mismo_problema_que_la_llamada_sincrona() {
-    let prueba = Prueba::nueva().await;
-    let cancelada = crear(&prueba.servicio).await;
-    prueba.resultado(&cancelada.id_comando).await;
-    prueba.servicio.ordenar(&format!("/vuelos/reserva/{}/cancelar", cancelada.id)).await.con(200);
+    rechazos(&Prueba::nueva().await.servicio).await;
+}
+
+/// Lo mismo en los dos buses: el resultado cuenta el problema que habría dado la llamada síncrona.
+pub async fn rechazos(servicio: &Servicio) {
+    let cancelada = crear(servicio).await;
+    resultado(servicio, &cancelada.id_comando).await;
+    servicio.ordenar(&format!("/vuelos/reserva/{}/cancelar", cancelada.id)).await.con(200);
     for id in [cancelada.id, Uuid::now_v7().to_string()] {
-        let sincrona = prueba.servicio.ordenar(&format!("/vuelos/reserva/{id}/pagar")).await;
+        let sincrona = servicio.ordenar(&format!("/vuelos/reserva/{id}/pagar")).await;
         assert!(sincrona.estado == 409 || sincrona.estado == 404);
-        let aceptado = crate::apoyo::Aceptado::from(sin_esperar(&prueba.servicio, &id, "pagar").await.con(202));
-        let resultado = prueba.resultado(&aceptado.id_comando).await;
-        assert_eq!((&resultado["estado"], &resultado["recurso"]), (&json!("rechazado"), &Value::Null));
-        assert_eq!(sin_solicitud(&resultado["problema"]), sin_solicitud(&sincrona.cuerpo));
+        let aceptado = crate::apoyo::Aceptado::from(sin_esperar(servicio, &id, "pagar").await.con(202));
+        let terminado = resultado(servicio, &aceptado.id_comando).await;
+        assert_eq!((&terminado["estado"], &terminado["recurso"]), (&json!("rechazado"), &Value::Null));
+        assert_eq!(sin_solicitud(&terminado["problema"]), sin_solicitud(&sincrona.cuerpo));
     }
     let mut ajena = reserva();
     ajena["id_cliente"] = Uuid::now_v7().to_string().into();
-    let sincrona = prueba.servicio.post("/vuelos/reserva", &ajena).await;
-    let aceptado = prueba.servicio.post("/vuelos/reserva-comando", &ajena).await.con(202);
-    let resultado = prueba.resultado(aceptado["id_comando"].as_str().unwrap()).await;
-    assert_eq!(sin_solicitud(&resultado["problema"]), sin_solicitud(&sincrona.con(422)));
+    let sincrona = servicio.post("/vuelos/reserva", &ajena).await;
+    let aceptado = servicio.post("/vuelos/reserva-comando", &ajena).await.con(202);
+    let terminado = resultado(servicio, aceptado["id_comando"].as_str().unwrap()).await;
+    assert_eq!(sin_solicitud(&terminado["problema"]), sin_solicitud(&sincrona.con(422)));
 }

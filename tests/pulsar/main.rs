@@ -13,6 +13,7 @@ mod cambio_de_bus;
 mod dos_instancias;
 mod ida_y_vuelta;
 mod letras_muertas;
+mod local;
 mod orden;
 mod oyente;
 mod preparacion;
