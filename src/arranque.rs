@@ -22,7 +22,9 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
-use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{ErrorCambioDeBus, anotar_uso, comprobar_vacio};
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
+    Atraso, ErrorCambioDeBus, anotar_uso, comprobar_vacio,
+};
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
@@ -163,7 +165,12 @@ async fn componer(
     migrar(opciones).await?;
     let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
-    let fondos = Fondos { conexiones: fondo(CONEXIONES_MENSAJERIA)?, latidos: fondo(1)?, escritura: escritura.clone() };
+    let fondos = Fondos {
+        conexiones: fondo(CONEXIONES_MENSAJERIA)?,
+        latidos: fondo(1)?,
+        escritura: escritura.clone(),
+        atraso: Atraso::default(),
+    };
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
@@ -171,7 +178,10 @@ async fn componer(
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
     match &config.bus {
-        Bus::Pulsar(_) => anotar_uso(&escritura).await?,
+        Bus::Pulsar(_) => {
+            anotar_uso(&escritura).await?;
+            fondos.atraso.mirar(&escritura).await?;
+        }
         Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }

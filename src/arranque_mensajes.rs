@@ -12,7 +12,7 @@ use crate::modulos::{clientes, vuelos};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
-use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Vaciado;
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{Atraso, Vaciado};
 use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
 use crate::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use crate::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
@@ -35,6 +35,8 @@ pub struct Fondos {
     pub latidos: Conexiones,
     /// La de las órdenes, para aceptar comandos.
     pub escritura: Conexiones,
+    /// Si quedan comandos de cuando el bus era el local.
+    pub atraso: Atraso,
 }
 
 /// Lo que trabaja por detrás, y la puerta por la que se le encarga.
@@ -92,7 +94,7 @@ impl Mensajes {
     /// [`ErrorAvro`] si algún esquema no es válido.
     pub fn componer(
         bus: &Bus,
-        Fondos { conexiones, latidos, escritura }: Fondos,
+        Fondos { conexiones, latidos, escritura, atraso }: Fondos,
         mediador: Arc<MediadorApp>,
         ids: IdsComando,
         aviso: Arc<Notify>,
@@ -105,7 +107,7 @@ impl Mensajes {
         let mut mensajes =
             Recepcion { topicos: topicos(&enrutador)?, entregas, llegadas, pulso, conexiones, escritura, carriles };
         let (salida, pulsar, local) = match bus {
-            Bus::Pulsar(url) => mensajes.por_pulsar(url, &aviso),
+            Bus::Pulsar(url) => mensajes.por_pulsar(url, atraso, &aviso),
             Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
         };
         let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
@@ -151,16 +153,17 @@ struct Recepcion {
 }
 
 impl Recepcion {
-    fn por_pulsar(&self, url: &Url, aviso: &Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
+    fn por_pulsar(&self, url: &Url, atraso: Atraso, aviso: &Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
         let publicador = Publicador::nuevo(url.clone(), self.topicos.clone(), self.pulso.parte());
         let relevo = Relevo {
             conexiones: self.conexiones.clone(),
             carriles: self.carriles.clone(),
             publicador: Arc::clone(&publicador),
+            atraso: atraso.clone(),
             aviso: Arc::clone(aviso),
         };
         let pulsar = PorPulsar { salida: Some((Arc::clone(&publicador), relevo)), ingestas: self.ingestas(url, None) };
-        (Salida::Pulsar(publicador), pulsar, None)
+        (Salida::Pulsar(publicador, atraso, self.escritura.clone(), Arc::clone(aviso)), pulsar, None)
     }
 
     /// El bus local avisa al consumo con el mismo aviso que usa la bandeja de salida.

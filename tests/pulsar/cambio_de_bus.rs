@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::apoyo::{Prueba, cambiar, crear, resultado};
+use crate::apoyo::{Aceptado, Prueba, cambiar, crear, en_calma, resultado, sin_esperar};
+use crate::broker::Broker;
+use crate::comun::BaseDePrueba;
 use crate::comun::servicio::Servicio;
 use crate::oyente::{Oyente, publicar};
 
@@ -34,6 +36,27 @@ async fn al_volver_al_bus_local_se_recibe_lo_que_quedaba_en_pulsar() {
     let nuevo = crear(&sin_pulsar).await;
     assert_eq!(resultado(&sin_pulsar, &nuevo.id_comando).await["estado"], "ejecutado");
     assert_eq!(base.contar("SELECT count(*) FROM reservas").await, 3);
+}
+
+#[tokio::test]
+async fn al_pasar_a_pulsar_lo_que_esperaba_sale_antes_que_lo_nuevo() {
+    let (broker, base) = (Broker::limpio().await, BaseDePrueba::vacia().await);
+    let local = Servicio::arrancar(&base, &[]).await;
+    // Los carriles son de nadie que conteste: nada se reparte.
+    base.ordenar("UPDATE carriles SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'").await;
+    let creada = crear(&local).await;
+    drop(local);
+    assert_eq!(base.contar("SELECT count(*) FROM bandeja_salida WHERE publicada_en IS NULL").await, 1);
+
+    let por_pulsar = Servicio::arrancar(&base, &[("PULSAR_URL", &broker.url)]).await;
+    por_pulsar.registros.esperar("Pulsar está preparado").await;
+    // El pago va detrás de la creación, que sigue sin salir.
+    let pago = Aceptado::from(sin_esperar(&por_pulsar, &creada.id, "pagar").await.con(202));
+    base.ordenar("UPDATE carriles SET dueno = NULL").await;
+    for comando in [&creada, &pago] {
+        assert_eq!(resultado(&por_pulsar, &comando.id_comando).await["estado"], "ejecutado");
+    }
+    en_calma(&base).await;
 }
 
 /// De una identidad ajena no se sabe nada hasta que su resultado está.

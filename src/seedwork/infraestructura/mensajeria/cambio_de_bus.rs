@@ -1,10 +1,12 @@
 //! Cambiar de bus sin perder nada: de Pulsar no se puede prescindir hasta haber recibido todo lo que tiene.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::{query, query_as};
 use thiserror::Error;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
@@ -39,6 +41,30 @@ pub async fn comprobar_vacio(conexiones: &Conexiones) -> Result<(), ErrorCambioD
     let sql = "SELECT nombre FROM buses WHERE nombre = 'pulsar' AND vacio_en IS NULL";
     let pendientes: Vec<(String,)> = conexiones.leer(query_as(sql)).await?;
     if pendientes.is_empty() { Ok(()) } else { Err(ErrorCambioDeBus::PulsarPendiente) }
+}
+
+/// Si quedan comandos en la bandeja de salida de cuando el bus era el local: hasta que salgan, los nuevos van detrás de
+/// ellos y no directamente, para que los de una misma clave no se adelanten.
+#[derive(Clone, Default)]
+pub struct Atraso(Arc<AtomicBool>);
+
+impl Atraso {
+    /// Mira si lo hay, y lo recuerda.
+    ///
+    /// # Errors
+    /// Las de la base de datos.
+    pub async fn mirar(&self, conexiones: &Conexiones) -> Result<(), Falla> {
+        let sql = "SELECT id FROM bandeja_salida WHERE publicada_en IS NULL \
+                   AND topico LIKE 'comandos-%' AND topico NOT LIKE '%-dlq' LIMIT 1";
+        let quedan: Vec<(Uuid,)> = conexiones.leer(query_as(sql)).await?;
+        self.0.store(!quedan.is_empty(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Si lo había la última vez que se miró.
+    pub fn hay(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Lleva la cuenta de los tópicos de los que todavía puede llegar algo.

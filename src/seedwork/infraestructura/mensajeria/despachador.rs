@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::cambio_de_bus::Atraso;
 use super::comandos::{ComandoIntegracion, escribir};
 use super::enrutador::Enrutador;
 use super::ids::IdsComando;
@@ -23,8 +24,9 @@ use crate::seedwork::infraestructura::sentencias::componer;
 pub enum Salida {
     /// Por la bandeja de salida, que el bus local reparte.
     Local(Conexiones, Arc<Notify>),
-    /// Por Pulsar, sin tocar la base de datos: lo acepta el recibo del bróker.
-    Pulsar(Arc<Publicador>),
+    /// Por Pulsar, sin tocar la base de datos: lo acepta el recibo del bróker. Mientras haya atraso, por la bandeja de
+    /// salida.
+    Pulsar(Arc<Publicador>, Atraso, Conexiones, Arc<Notify>),
 }
 
 /// Por qué no se pudo aceptar un comando.
@@ -81,14 +83,16 @@ impl<F: Fabrica> Despachador<F> {
         let sobre = Sobre { id: id_comando, topico, clave, tipo, ocurrido_en, datos };
         let aceptado = Aceptado { id_comando, id: clave };
         match &self.salida {
-            Salida::Local(conexiones, aviso) => {
+            Salida::Pulsar(publicador, atraso, ..) if !atraso.hay() => {
+                match publicador.publicar(por_publicar(sobre, contexto)).await {
+                    Ok(()) => Ok(aceptado),
+                    Err(ErrorPulsar::SinPreparar) => Err(ErrorDespacho::SinBroker),
+                    Err(_) => Err(ErrorDespacho::Desconocido(aceptado)),
+                }
+            }
+            Salida::Local(conexiones, aviso) | Salida::Pulsar(_, _, conexiones, aviso) => {
                 guardar(conexiones, sobre, &contexto, aceptado).await.inspect(|_| aviso.notify_one())
             }
-            Salida::Pulsar(publicador) => match publicador.publicar(por_publicar(sobre, contexto)).await {
-                Ok(()) => Ok(aceptado),
-                Err(ErrorPulsar::SinPreparar) => Err(ErrorDespacho::SinBroker),
-                Err(_) => Err(ErrorDespacho::Desconocido(aceptado)),
-            },
         }
     }
 }

@@ -18,6 +18,7 @@ use super::publicador::{PorPublicar, Publicador};
 use crate::carril_propio;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Atraso;
 use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
@@ -71,6 +72,8 @@ pub struct Relevo {
     pub carriles: Carriles,
     /// Por dónde se publica.
     pub publicador: Arc<Publicador>,
+    /// Si quedan comandos de cuando el bus era el local.
+    pub atraso: Atraso,
     /// Avisa de que hay algo nuevo.
     pub aviso: Arc<Notify>,
 }
@@ -127,6 +130,9 @@ impl Relevo {
             }
         }
         self.marcar(&publicadas).await?;
+        if self.atraso.hay() {
+            self.atraso.mirar(&self.conexiones).await?;
+        }
         Ok(!publicadas.is_empty())
     }
 
