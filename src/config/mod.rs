@@ -1,5 +1,7 @@
 //! La configuración: del entorno y de la línea de órdenes a tipos, o un error que nombra la variable.
 
+mod lector;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use url::Url;
+
+use self::lector::{Lector, interpretar, sin_mostrar};
 
 use crate::seedwork::infraestructura::conexiones::PlazosPg;
 
@@ -206,69 +210,6 @@ fn broker(lector: &Lector<'_>) -> Result<Option<Url>, ErrorConfig> {
         }
     }
     Ok(None)
-}
-
-fn sin_mostrar(variable: &'static str, esperado: &str) -> ErrorConfig {
-    let esperado = format!("{esperado} (el valor no se muestra: puede llevar una contraseña)");
-    ErrorConfig { variable, valor: None, esperado }
-}
-
-fn interpretar<T: FromStr>(variable: &'static str, valor: &str, esperado: &str) -> Result<T, ErrorConfig> {
-    let error = || ErrorConfig { variable, valor: Some(valor.to_owned()), esperado: esperado.to_owned() };
-    valor.parse().map_err(|_| error())
-}
-
-struct Lector<'a> {
-    entorno: Entorno<'a>,
-}
-
-impl Lector<'_> {
-    /// El texto de una variable; vacía es como si faltara.
-    fn texto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
-        let leido = (self.entorno)(variable).map(OsString::into_string).transpose();
-        let leido = leido.map_err(|crudo| {
-            let valor = Some(crudo.to_string_lossy().into_owned());
-            ErrorConfig { variable, valor, esperado: "un texto en UTF-8".into() }
-        })?;
-        Ok(leido.filter(|texto| !texto.is_empty()))
-    }
-
-    fn secreto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
-        self.texto(variable).map_err(|error| ErrorConfig { valor: None, ..error })
-    }
-
-    fn valor<T: FromStr>(&self, variable: &'static str, esperado: &str) -> Result<Option<T>, ErrorConfig> {
-        self.texto(variable)?.map(|texto| interpretar(variable, &texto, esperado)).transpose()
-    }
-
-    fn una_de(&self, variable: &'static str, admitidas: &[&str]) -> Result<(), ErrorConfig> {
-        match self.texto(variable)? {
-            Some(valor) if !admitidas.contains(&valor.as_str()) => {
-                Err(ErrorConfig { variable, valor: Some(valor), esperado: admitidas.join(" o ") })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn numero(
-        &self,
-        variable: &'static str,
-        defecto: usize,
-        minimo: usize,
-        maximo: usize,
-    ) -> Result<usize, ErrorConfig> {
-        let esperado = format!("un número de {minimo} a {maximo}");
-        let numero = self.valor(variable, &esperado)?.unwrap_or(defecto);
-        if (minimo..=maximo).contains(&numero) {
-            return Ok(numero);
-        }
-        Err(ErrorConfig { variable, valor: Some(numero.to_string()), esperado })
-    }
-
-    fn milisegundos(&self, variable: &'static str, defecto: usize) -> Result<Duration, ErrorConfig> {
-        let numero = self.numero(variable, defecto, 1, 3_600_000)?;
-        Ok(Duration::from_millis(u64::try_from(numero).unwrap_or(u64::MAX)))
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,77 @@
+//! Leer una variable de entorno, o decir por qué no sirve.
+
+use std::ffi::OsString;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Entorno, ErrorConfig};
+
+/// Una variable que no sirve y cuyo valor no se puede mostrar.
+pub(super) fn sin_mostrar(variable: &'static str, esperado: &str) -> ErrorConfig {
+    let esperado = format!("{esperado} (el valor no se muestra: puede llevar una contraseña)");
+    ErrorConfig { variable, valor: None, esperado }
+}
+
+/// Interpreta un valor.
+///
+/// # Errors
+/// [`ErrorConfig`] si no es lo esperado.
+pub(super) fn interpretar<T: FromStr>(variable: &'static str, valor: &str, esperado: &str) -> Result<T, ErrorConfig> {
+    let error = || ErrorConfig { variable, valor: Some(valor.to_owned()), esperado: esperado.to_owned() };
+    valor.parse().map_err(|_| error())
+}
+
+/// Lee variables de un entorno.
+pub(super) struct Lector<'a> {
+    /// De dónde.
+    pub(super) entorno: Entorno<'a>,
+}
+
+impl Lector<'_> {
+    /// El texto de una variable; vacía es como si faltara.
+    pub(super) fn texto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
+        let leido = (self.entorno)(variable).map(OsString::into_string).transpose();
+        let leido = leido.map_err(|crudo| {
+            let valor = Some(crudo.to_string_lossy().into_owned());
+            ErrorConfig { variable, valor, esperado: "un texto en UTF-8".into() }
+        })?;
+        Ok(leido.filter(|texto| !texto.is_empty()))
+    }
+
+    pub(super) fn secreto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
+        self.texto(variable).map_err(|error| ErrorConfig { valor: None, ..error })
+    }
+
+    pub(super) fn valor<T: FromStr>(&self, variable: &'static str, esperado: &str) -> Result<Option<T>, ErrorConfig> {
+        self.texto(variable)?.map(|texto| interpretar(variable, &texto, esperado)).transpose()
+    }
+
+    pub(super) fn una_de(&self, variable: &'static str, admitidas: &[&str]) -> Result<(), ErrorConfig> {
+        match self.texto(variable)? {
+            Some(valor) if !admitidas.contains(&valor.as_str()) => {
+                Err(ErrorConfig { variable, valor: Some(valor), esperado: admitidas.join(" o ") })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn numero(
+        &self,
+        variable: &'static str,
+        defecto: usize,
+        minimo: usize,
+        maximo: usize,
+    ) -> Result<usize, ErrorConfig> {
+        let esperado = format!("un número de {minimo} a {maximo}");
+        let numero = self.valor(variable, &esperado)?.unwrap_or(defecto);
+        if (minimo..=maximo).contains(&numero) {
+            return Ok(numero);
+        }
+        Err(ErrorConfig { variable, valor: Some(numero.to_string()), esperado })
+    }
+
+    pub(super) fn milisegundos(&self, variable: &'static str, defecto: usize) -> Result<Duration, ErrorConfig> {
+        let numero = self.numero(variable, defecto, 1, 3_600_000)?;
+        Ok(Duration::from_millis(u64::try_from(numero).unwrap_or(u64::MAX)))
+    }
+}
