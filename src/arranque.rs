@@ -28,6 +28,7 @@ use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
+use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
 use crate::servicios::Servicios;
 
@@ -113,14 +114,18 @@ async fn atender(
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
-    let Compuesto { app, mensajes } = app?;
+    let Compuesto { app, mensajes, purga } = app?;
     let mediador = Arc::clone(&app.mediador);
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
+    let purga = tokio::spawn(purga.correr(parar.clone()));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
     let cierre = async {
         if let Err(causa) = mensajes.await {
             error!(%causa, "el consumo terminó en pánico");
+        }
+        if let Err(causa) = purga.await {
+            error!(%causa, "la purga terminó en pánico");
         }
         mediador.esperar_ordenes().await;
     };
@@ -153,6 +158,7 @@ fn base_de_datos(
 struct Compuesto {
     app: App,
     mensajes: Mensajes,
+    purga: Purga,
 }
 
 async fn componer(
@@ -185,9 +191,10 @@ async fn componer(
         Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }
+    let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
+    Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes, purga })
 }
 
 /// Las reacciones de todos los módulos.

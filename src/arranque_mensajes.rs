@@ -111,9 +111,9 @@ impl Mensajes {
             Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
         };
         let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
-        let despachador = Arc::new(Despachador::nuevo(Arc::clone(&enrutador), ids, salida));
+        let despachador = Arc::new(Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida));
         let consumo =
-            Consumo { enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
+            Consumo { ids, enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
         Ok(Self { despachador, broker: por_pulsar.then_some(pulso), consumo, carriles, pulsar })
     }
 
