@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::api::{self, App};
-pub use crate::arranque_mensajes::{Contrato, contratos};
-use crate::arranque_mensajes::{Fondos, Mensajes};
+pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
+use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -32,8 +32,6 @@ use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
 use crate::servicios::Servicios;
 
-/// Lo más que puede ocupar en memoria una lista o un texto de un mensaje, en bytes.
-const MEMORIA_POR_MENSAJE: usize = 8 * 1024 * 1024;
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
 
@@ -166,8 +164,7 @@ async fn componer(
     opciones: &PgConnectOptions,
     entrega: Box<dyn EntregaCodigos>,
 ) -> Result<Compuesto, ErrorArranque> {
-    // Un mensaje ajeno no puede pedir más memoria que esta.
-    apache_avro::util::max_allocation_bytes(MEMORIA_POR_MENSAJE);
+    acotar_memoria();
     migrar(opciones).await?;
     let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
