@@ -16,10 +16,7 @@ use crate::ordenes::{Resultado, configurar};
 
 /// Hace un trabajo sobre la base configurada, con el esquema al día. Si es la embebida y ya la tiene en marcha otro
 /// proceso, trabaja a su lado, por su zócalo; si no, la arranca y la detiene.
-pub async fn con_base(
-    opciones: Opciones,
-    trabajo: impl AsyncFnOnce(Conexiones, &Config) -> Resultado,
-) -> Resultado {
+pub async fn con_base(opciones: Opciones, trabajo: impl AsyncFnOnce(Conexiones, &Config) -> Resultado) -> Resultado {
     let config = configurar(opciones)?;
     let _registros = registros::empezar()?;
     let carpeta = match &config.base {

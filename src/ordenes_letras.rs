@@ -26,7 +26,8 @@ pub enum Seleccion {
 
 /// Las órdenes, para la ayuda y para interpretarlas.
 pub fn programa(datos: impl Fn() -> Arg) -> Command {
-    let id = || argumento("id", "ID", "El número de la letra muerta, como lo da «listar»").value_parser(value_parser!(i64));
+    let id =
+        || argumento("id", "ID", "El número de la letra muerta, como lo da «listar»").value_parser(value_parser!(i64));
     let ids = || id().num_args(1..).action(ArgAction::Append).help("Los números, como los da «listar»");
     let json = || bandera_larga("json", "Escribe JSON");
     let numero = |nombre, ayuda| opcion(nombre, "NÚMERO", ayuda).value_parser(value_parser!(i64).range(1..));
@@ -44,10 +45,11 @@ pub fn programa(datos: impl Fn() -> Arg) -> Command {
         .arg(ids().required_unless_present("todas").conflicts_with("todas"))
         .arg(bandera_larga("todas", "Todas las que dejen pasar los filtros"))
         .args(filtros().map(|filtro| filtro.requires("todas")));
-    let descartar = sub("descartar", "Las da por perdidas; queda dicho quién y por qué", "<ID>… --porque TEXTO [OPCIONES]")
-        .arg(ids().required(true))
-        .arg(opcion("porque", "TEXTO", "Por qué se descartan").required(true))
-        .arg(opcion("quien", "NOMBRE", "Quién las descarta [el usuario del sistema]"));
+    let descartar =
+        sub("descartar", "Las da por perdidas; queda dicho quién y por qué", "<ID>… --porque TEXTO [OPCIONES]")
+            .arg(ids().required(true))
+            .arg(opcion("porque", "TEXTO", "Por qué se descartan").required(true))
+            .arg(opcion("quien", "NOMBRE", "Quién las descarta [el usuario del sistema]"));
     orden("letras-muertas", "Los mensajes que no se pudieron atender: verlos, reintentarlos o descartarlos")
         .override_usage("aeroalpes letras-muertas <ORDEN> [OPCIONES]")
         .subcommand_required(true)

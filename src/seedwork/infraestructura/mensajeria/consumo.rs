@@ -163,7 +163,11 @@ impl<F: Fabrica> Consumo<F> {
         let edad = OffsetDateTime::now_utc() - self.vale_desde(entrega);
         if edad > MEMORIA {
             // Si se cumplió, ya no se recuerda: no se cumple otra vez, y tampoco se dice que se rechazó.
-            warn!(id = entrega.id_mensaje, tipo = entrega.tipo, "un comando tan viejo se da por atendido, sin resultado");
+            warn!(
+                id = entrega.id_mensaje,
+                tipo = entrega.tipo,
+                "un comando tan viejo se da por atendido, sin resultado"
+            );
             let recepcion = Recepcion { comando: None, ..recepcion };
             return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
         }
