@@ -32,11 +32,11 @@ pub fn lista(letras: &[Resumen], siguiente: Option<i64>) -> Texto {
         filas.push([id, muerta_en, topico, tipo, visible(&letra.id_mensaje), motivo]);
     }
     let ancho = |columna: usize| filas.iter().map(|fila| fila[columna].chars().count()).max().unwrap_or_default();
-    let anchos: [usize; 5] = std::array::from_fn(ancho);
+    let anchos: [usize; 6] = std::array::from_fn(ancho);
     let mut texto = String::new();
-    for [id, muerta_en, topico, tipo, mensaje, motivo] in &filas {
-        let [a, b, c, d, e] = anchos;
-        writeln!(texto, "{id:>a$}  {muerta_en:b$}  {topico:c$}  {tipo:d$}  {mensaje:e$}  {motivo}")?;
+    for fila in &filas {
+        let celdas: Vec<_> = fila.iter().zip(anchos).map(|(celda, ancho)| format!("{celda:ancho$}")).collect();
+        writeln!(texto, "{}", celdas.join("  ").trim_end())?;
     }
     if let Some(siguiente) = siguiente {
         writeln!(texto, "Hay más: --antes-de {siguiente}")?;
