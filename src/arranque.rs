@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::api::{self, App};
-pub use crate::arranque_mensajes::{Contrato, contratos};
-use crate::arranque_mensajes::{Fondos, Mensajes};
+pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
+use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -29,11 +29,10 @@ use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
+use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
 use crate::servicios::Servicios;
 
-/// Lo más que puede ocupar en memoria una lista o un texto de un mensaje, en bytes.
-const MEMORIA_POR_MENSAJE: usize = 8 * 1024 * 1024;
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
 
@@ -114,14 +113,18 @@ async fn atender(
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
-    let Compuesto { app, mensajes } = app?;
+    let Compuesto { app, mensajes, purga } = app?;
     let mediador = Arc::clone(&app.mediador);
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
+    let purga = tokio::spawn(purga.correr(parar.clone()));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
     let cierre = async {
         if let Err(causa) = mensajes.await {
             error!(%causa, "el consumo terminó en pánico");
+        }
+        if let Err(causa) = purga.await {
+            error!(%causa, "la purga terminó en pánico");
         }
         mediador.esperar_ordenes().await;
     };
@@ -154,6 +157,7 @@ fn base_de_datos(
 struct Compuesto {
     app: App,
     mensajes: Mensajes,
+    purga: Purga,
 }
 
 async fn componer(
@@ -161,8 +165,7 @@ async fn componer(
     opciones: &PgConnectOptions,
     entrega: Box<dyn EntregaCodigos>,
 ) -> Result<Compuesto, ErrorArranque> {
-    // Un mensaje ajeno no puede pedir más memoria que esta.
-    apache_avro::util::max_allocation_bytes(MEMORIA_POR_MENSAJE);
+    acotar_memoria();
     migrar(opciones).await?;
     let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
@@ -187,9 +190,10 @@ async fn componer(
         Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }
+    let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    Ok(Compuesto { app: App { mediador, despachador, broker, huellas, lectura }, mensajes })
+    Ok(Compuesto { app: App { mediador, despachador, broker, huellas, lectura }, mensajes, purga })
 }
 
 /// Las reacciones de todos los módulos.

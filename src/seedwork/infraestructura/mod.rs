@@ -9,6 +9,7 @@ pub mod lector_pg;
 pub mod mensajeria;
 pub mod migraciones;
 pub mod postgres_embebido;
+pub mod purga;
 pub mod sentencias;
 pub mod servicios;
 pub mod unidad_trabajo_pg;

@@ -135,6 +135,12 @@ impl Leido {
         Ok(apache_avro::from_value(carga).map_err(Box::new)?)
     }
 
+    /// El mensaje entero como JSON, o nada si tiene un valor que JSON no puede decir.
+    #[must_use]
+    pub fn json(self) -> Option<serde_json::Value> {
+        Value::Record(self.0).try_into().ok()
+    }
+
     fn miembro(&self, nombre: &str) -> Option<&Value> {
         let (_, valor) = self.0.iter().find(|(miembro, _)| miembro == nombre)?;
         match valor {
