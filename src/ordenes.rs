@@ -149,7 +149,7 @@ impl Orden {
     /// Cumple la orden y dice con qué código terminar.
     pub async fn cumplir(self) -> Resultado {
         match self {
-            Self::Servir(opciones) => servir(opciones).await,
+            Self::Servir(opciones) => Box::pin(servir(opciones)).await,
             Self::Migrar(opciones) => migrar_esquema(opciones).await,
             Self::Purgar(opciones) => purgar(opciones).await,
             Self::LetrasMuertas(opciones, orden) => con_base(opciones, async |base, _| orden.cumplir(base).await).await,

@@ -10,6 +10,7 @@ mod bloqueos;
 mod clientes_reservas;
 mod conexiones;
 mod especificacion;
+mod idempotencia;
 mod letras_muertas;
 mod limites;
 mod ordenes;

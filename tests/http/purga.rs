@@ -98,6 +98,11 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     resultados(&base, 1_200, 31).await;
     resultados(&base, 1, 29).await;
     base.ordenar("INSERT INTO instancias VALUES (gen_random_uuid(), now() - interval '2 days')").await;
+    base.ordenar(
+        "INSERT INTO idempotencia (ambito, clave, huella, recuerdo, creada_en) VALUES \
+         ('', 'se va', '', '', now() - interval '25 hours'), ('', 'reciente', '', '', now() - interval '23 hours')",
+    )
+    .await;
 
     let dicho = purgar(&base).await;
     for linea in [
@@ -107,6 +112,7 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
         "         1  comandos recibidos",
         "         1  eventos ajenos recibidos",
         "         1  letras muertas descartadas",
+        "         1  claves de idempotencia",
         "         1  instancias que ya no están",
     ] {
         assert!(dicho.contains(linea), "falta {linea}: {dicho}");
@@ -127,6 +133,7 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     assert_eq!(textos(&base, "SELECT posicion::text FROM letras_muertas ORDER BY 1").await, ["1", "2", "4"]);
     assert_eq!(textos(&base, "SELECT comando FROM resultados_comando").await, ["29"]);
     assert_eq!(base.contar("SELECT count(*) FROM instancias").await, 0);
+    assert_eq!(textos(&base, "SELECT clave FROM idempotencia").await, ["reciente"]);
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub struct Guardar {
     pub publicados: i32,
     /// Las letras muertas que alguien descartó.
     pub descartadas: i32,
+    /// Las claves de idempotencia, con la respuesta o el comando de su solicitud.
+    pub claves: i32,
 }
 
 /// Borra de una tabla las filas más viejas que `$1` días según una columna, y si cumplen la condición; `$2` a lo sumo.
@@ -59,7 +61,7 @@ const HISTORIAS: &str = "WITH viejos AS (SELECT posicion, id::text AS id_mensaje
      DELETE FROM bandeja_salida s USING viejos v WHERE s.posicion = v.posicion";
 
 /// Lo que se purga, en orden. Añadir una tabla es añadir aquí una línea, con un índice por la columna de su edad.
-const TABLAS: [Tabla; 7] = [
+const TABLAS: [Tabla; 8] = [
     Tabla::nueva("resultados de comandos", viejas!("resultados_comando", "terminado_en"), &[], |g| g.resultados),
     Tabla::nueva("historias", HISTORIAS, &[SUSCRIPCION_EVENTOS], |g| g.historias),
     Tabla::nueva(
@@ -96,6 +98,7 @@ const TABLAS: [Tabla; 7] = [
         |g| g.historias,
     ),
     Tabla::nueva("letras muertas descartadas", viejas!("letras_muertas", "descartada_en"), &[], |g| g.descartadas),
+    Tabla::nueva("claves de idempotencia", viejas!("idempotencia", "creada_en"), &[], |g| g.claves),
     // Una instancia viva late cada segundo.
     Tabla::nueva("instancias que ya no están", viejas!("instancias", "latido"), &[], |_| 1),
 ];
