@@ -254,6 +254,8 @@ mod pruebas {
             ("AEROALPES_GUARDAR_HISTORIAS_DIAS", "7"),
             ("AEROALPES_GUARDAR_PUBLICADOS_DIAS", "0"),
             ("AEROALPES_GUARDAR_DESCARTADAS_DIAS", "0"),
+            ("AEROALPES_GUARDAR_CLAVES_DIAS", "0"),
+            ("AEROALPES_GUARDAR_CLAVES_DIAS", "8"),
         ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
             assert_eq!((error.variable, error.valor.as_deref()), (variable, Some(valor)));

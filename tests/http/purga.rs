@@ -99,8 +99,8 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     resultados(&base, 1, 29).await;
     base.ordenar("INSERT INTO instancias VALUES (gen_random_uuid(), now() - interval '2 days')").await;
     base.ordenar(
-        "INSERT INTO idempotencia (ambito, clave, huella, recuerdo, creada_en) \
-         SELECT '', horas::text, '', '', now() - make_interval(hours => horas) FROM unnest(ARRAY[23, 25]) AS horas",
+        "INSERT INTO idempotencia (ambito, clave, huella, recuerdo, creada_en) VALUES \
+         ('', 'se va', '', '', now() - interval '25 hours'), ('', 'reciente', '', '', now() - interval '23 hours')",
     )
     .await;
 
@@ -132,8 +132,8 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     assert_eq!(base.contar("SELECT count(*) FROM bandeja_entrada").await, 6);
     assert_eq!(textos(&base, "SELECT posicion::text FROM letras_muertas ORDER BY 1").await, ["1", "2", "4"]);
     assert_eq!(textos(&base, "SELECT comando FROM resultados_comando").await, ["29"]);
-    assert_eq!(textos(&base, "SELECT clave FROM idempotencia").await, ["23"]);
     assert_eq!(base.contar("SELECT count(*) FROM instancias").await, 0);
+    assert_eq!(textos(&base, "SELECT clave FROM idempotencia").await, ["reciente"]);
 }
 
 #[tokio::test]

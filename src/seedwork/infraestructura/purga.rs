@@ -34,6 +34,8 @@ pub struct Guardar {
     pub publicados: i32,
     /// Las letras muertas que alguien descartó.
     pub descartadas: i32,
+    /// Las claves de idempotencia, con la respuesta o el comando de su solicitud.
+    pub claves: i32,
 }
 
 /// Borra de una tabla las filas más viejas que `$1` días según una columna, y si cumplen la condición; `$2` a lo sumo.
@@ -96,7 +98,7 @@ const TABLAS: [Tabla; 8] = [
         |g| g.historias,
     ),
     Tabla::nueva("letras muertas descartadas", viejas!("letras_muertas", "descartada_en"), &[], |g| g.descartadas),
-    Tabla::nueva("claves de idempotencia", viejas!("idempotencia", "creada_en"), &[], |_| 1),
+    Tabla::nueva("claves de idempotencia", viejas!("idempotencia", "creada_en"), &[], |g| g.claves),
     // Una instancia viva late cada segundo.
     Tabla::nueva("instancias que ya no están", viejas!("instancias", "latido"), &[], |_| 1),
 ];
