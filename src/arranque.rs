@@ -15,7 +15,7 @@ use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos};
 use crate::arranque_mensajes::{Fondos, Mensajes};
 use crate::config::{Base, Bus, Config, ErrorConfig};
-use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
+use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -86,6 +86,7 @@ pub async fn servir(
     anunciar: impl FnOnce(Anuncio),
     parar: CancellationToken,
 ) -> Result<(), ErrorArranque> {
+    config.modo.comprobar_escucha(config.escucha)?;
     let escucha = TcpListener::bind(config.escucha).await;
     let escucha = escucha.map_err(|error| ErrorArranque::Escucha(config.escucha, error))?;
     let embebido = match &config.base {
@@ -174,7 +175,8 @@ async fn componer(
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
-    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
+    let fichas = Fichas::nuevas(escritura.clone(), config.fichas);
+    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega, fichas)?, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
     match &config.bus {
@@ -186,8 +188,9 @@ async fn componer(
         Bus::Local { vaciar: Some(_) } => {}
     }
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
+    let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
+    Ok(Compuesto { app: App { mediador, despachador, broker, lectura, acceso }, mensajes })
 }
 
 /// Las reacciones de todos los módulos.

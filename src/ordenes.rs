@@ -8,16 +8,18 @@ use std::process::ExitCode;
 
 use aeroalpes::arranque::{self, Anuncio};
 use aeroalpes::config::{Base, Config, Opciones, leer_escucha};
-use aeroalpes::modulos::clientes::EntregaPorConsola;
+use aeroalpes::modulos::clientes::{EntregaPorConsola, IdUsuario, conceder_administracion, retirar_administracion};
 use aeroalpes::seedwork::infraestructura::migraciones::migrar;
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
 use aeroalpes::{prueba_final, registros};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use sqlx::postgres::PgConnectOptions;
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::NonBlockingBuilder;
+use uuid::Uuid;
 
 const PLANTILLA: &str = "{about}\n\nUso: {usage}\n\n{all-args}{after-help}";
 
@@ -28,6 +30,7 @@ pub enum Orden {
     Postgres { datos: Option<PathBuf>, puerto: u16 },
     Salud,
     PruebaFinal(String),
+    Administrador { opciones: Opciones, id: IdUsuario, conceder: bool },
 }
 
 /// Interpreta la línea de órdenes.
@@ -37,8 +40,12 @@ pub enum Orden {
 pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Orden, ExitCode> {
     let coincidencias = programa().try_get_matches_from(argumentos).map_err(|error| explicar(&error))?;
     let texto = |m: &ArgMatches, nombre: &str| m.get_one::<String>(nombre).cloned();
-    let opciones =
-        |m: &ArgMatches| Opciones { escucha: texto(m, "escucha"), datos: texto(m, "datos"), bus: texto(m, "bus") };
+    let opciones = |m: &ArgMatches| Opciones {
+        escucha: texto(m, "escucha"),
+        datos: texto(m, "datos"),
+        bus: texto(m, "bus"),
+        abierto_en_red: m.get_flag("abierto-en-red"),
+    };
     match coincidencias.subcommand() {
         Some(("servir", m)) => Ok(Orden::Servir(opciones(m))),
         Some(("migrar", m)) => Ok(Orden::Migrar(Opciones { datos: texto(m, "datos"), ..Opciones::default() })),
@@ -48,14 +55,24 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
         }),
         Some(("salud", _)) => Ok(Orden::Salud),
         Some(("prueba-final", m)) => Ok(Orden::PruebaFinal(texto(m, "url").unwrap_or_default())),
+        Some(("administrador", m)) => administrador(m),
         _ => Err(ExitCode::from(2)),
     }
+}
+
+fn administrador(m: &ArgMatches) -> Result<Orden, ExitCode> {
+    let (accion, m) = m.subcommand().ok_or(ExitCode::from(2))?;
+    let id = m.get_one("id").copied().map(IdUsuario).ok_or(ExitCode::from(2))?;
+    let opciones = Opciones { datos: m.get_one("datos").cloned(), ..Opciones::default() };
+    Ok(Orden::Administrador { opciones, id, conceder: accion == "conceder" })
 }
 
 fn programa() -> Command {
     let datos = || opcion("datos", "CARPETA", "Carpeta de los datos del PostgreSQL embebido [AEROALPES_DATOS]");
     let escucha = opcion("escucha", "DIRECCIÓN:PUERTO", "Dónde escucha [AEROALPES_ESCUCHA, 127.0.0.1:5000]");
     let bus = opcion("bus", "local|pulsar", "Por dónde van los mensajes [AEROALPES_BUS; pulsar si hay PULSAR_URL]");
+    let en_red = Arg::new("abierto-en-red").long("abierto-en-red").action(ArgAction::SetTrue).help_heading("Opciones");
+    let en_red = en_red.help("Permite el modo abierto fuera del bucle local [AEROALPES_ABIERTO_EN_RED]");
     let puerto = opcion("puerto", "PUERTO", "Puerto de 127.0.0.1 [5432]").value_parser(value_parser!(u16));
     let url = Arg::new("url").value_name("URL").help("Dirección del servicio").default_value("http://127.0.0.1:5000");
     let url = url.hide_default_value(true).help_heading("Argumentos");
@@ -67,13 +84,34 @@ fn programa() -> Command {
         .subcommand_help_heading("Órdenes")
         .arg(bandera("version", 'V', "Muestra la versión", ArgAction::Version))
         .after_help("La configuración va en variables de entorno: véase la tabla del README.")
-        .subcommand(orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus))
+        .subcommand(
+            orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus).arg(en_red),
+        )
         .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
         .subcommand(
             orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),
         )
         .subcommand(orden("salud", "Pregunta al servicio local si puede atender"))
+        .subcommand(orden_administrador(datos()))
         .subcommand(orden("prueba-final", "La prueba final del tutorial contra un servicio en marcha").arg(url))
+}
+
+fn orden_administrador(datos: Arg) -> Command {
+    let id = || Arg::new("id").value_name("ID").help("El usuario").required(true).help_heading("Argumentos");
+    let accion = |nombre, uso: &'static str, ayuda| {
+        orden(nombre, ayuda).override_usage(uso).arg(datos.clone()).arg(id().value_parser(value_parser!(Uuid)))
+    };
+    orden("administrador", "Dice quién administra en modo cerrado; con la base embebida, con el servicio parado")
+        .override_usage("aeroalpes administrador <ORDEN> [OPCIONES]")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand_help_heading("Órdenes")
+        .subcommand(accion(
+            "conceder",
+            "aeroalpes administrador conceder [OPCIONES] <ID>",
+            "Hace administrador a un usuario",
+        ))
+        .subcommand(accion("retirar", "aeroalpes administrador retirar [OPCIONES] <ID>", "Deja de serlo"))
 }
 
 fn orden(nombre: &'static str, ayuda: &'static str) -> Command {
@@ -108,6 +146,7 @@ fn explicar(error: &clap::Error) -> ExitCode {
         }
         ErrorKind::InvalidSubcommand => format!("no existe la orden «{}»", dato(ContextKind::InvalidSubcommand)),
         ErrorKind::UnknownArgument => format!("no existe la opción «{}»", dato(ContextKind::InvalidArg)),
+        ErrorKind::MissingRequiredArgument => format!("falta {}", dato(ContextKind::InvalidArg)),
         _ => format!("el valor «{}» no sirve para {}", dato(ContextKind::InvalidValue), dato(ContextKind::InvalidArg)),
     };
     eprintln!("aeroalpes: {motivo}. «aeroalpes --help» muestra la ayuda.");
@@ -124,6 +163,7 @@ impl Orden {
             Self::Migrar(opciones) => migrar_esquema(opciones).await,
             Self::Postgres { datos, puerto } => postgres(datos, puerto).await,
             Self::Salud => salud(),
+            Self::Administrador { opciones, id, conceder } => cambiar_administrador(opciones, id, conceder).await,
             Self::PruebaFinal(url) => {
                 let fallas = prueba_final::probar(&url, &mut stdout())?;
                 Ok(if fallas == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -157,16 +197,42 @@ async fn servir(opciones: Opciones) -> Resultado {
 async fn migrar_esquema(opciones: Opciones) -> Resultado {
     let config = configurar(opciones)?;
     let _registros = registros::empezar()?;
-    match config.base {
-        Base::Externa(opciones) => migrar(&opciones).await?,
-        Base::Embebida(carpeta) => {
-            let embebido = PostgresEmbebido::arrancar(&carpeta, Acceso::Zocalo).await?;
-            migrar(&embebido.url().parse()?).await?;
-            embebido.detener().await?;
-        }
-    }
+    con_base(config.base, async |opciones| Ok(migrar(opciones).await?)).await?;
     writeln!(stdout(), "El esquema está al día.")?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn cambiar_administrador(opciones: Opciones, id: IdUsuario, conceder: bool) -> Resultado {
+    let config = configurar(opciones)?;
+    let _registros = registros::empezar()?;
+    con_base(config.base, async |opciones| {
+        migrar(opciones).await?;
+        let cambio = if conceder {
+            conceder_administracion(opciones, id).await
+        } else {
+            retirar_administracion(opciones, id).await
+        };
+        Ok(cambio?)
+    })
+    .await?;
+    writeln!(stdout(), "El usuario {id} {} administrador.", if conceder { "es" } else { "no es" })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Hace algo con la base de datos; la embebida se arranca para eso y se detiene después.
+async fn con_base(
+    base: Base,
+    tarea: impl AsyncFnOnce(&PgConnectOptions) -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    match base {
+        Base::Externa(opciones) => tarea(&opciones).await,
+        Base::Embebida(carpeta) => {
+            let embebido = PostgresEmbebido::arrancar(&carpeta, Acceso::Zocalo).await?;
+            let hecho = tarea(&embebido.url().parse()?).await;
+            embebido.detener().await?;
+            hecho
+        }
+    }
 }
 
 async fn postgres(datos: Option<PathBuf>, puerto: u16) -> Resultado {

@@ -1,7 +1,6 @@
 //! Rutas de los usuarios.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -10,8 +9,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::capas::ContextoHttp;
-use super::clientes_cuerpos::{CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaUsuario};
+use super::acceso::{Administracion, Intentos, Permitido, Puerta, SuUsuario};
+use super::clientes_cuerpos::{
+    CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaSesion, RespuestaUsuario,
+};
 use super::cuerpo::Cuerpo;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::problema::Problema;
@@ -19,13 +20,13 @@ use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
-    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EstadoUsuario, IdUsuario, ListarUsuarios,
-    ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
+    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EmitirFicha, ErrorClientes, EstadoUsuario, IdUsuario,
+    ListarUsuarios, ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
 };
 use crate::modulos::vuelos::{IdReserva, ResumirReservas};
 
 /// Las rutas del módulo.
-pub fn rutas() -> OpenApiRouter<App> {
+pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new()
         .routes(routes!(registrar, buscar))
         .routes(routes!(dar_usuario))
@@ -36,16 +37,16 @@ pub fn rutas() -> OpenApiRouter<App> {
 }
 
 /// Registra un usuario. El código para validarlo le llega aparte.
-#[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", request_body = CuerpoUsuario,
+#[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", security(()), request_body = CuerpoUsuario,
     responses((status = 201, description = "El usuario registrado", body = RespuestaUsuario,
             headers(("Location" = String, description = "La dirección del usuario"))),
         (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema)))]
 async fn registrar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<Intentos>,
     Cuerpo(cuerpo): Cuerpo<CuerpoUsuario>,
 ) -> Result<impl IntoResponse, Problema> {
     let (datos, contrasena) = cuerpo.comprobar(contexto.momento.date())?;
+    app.acceso.contar_cuenta("registro", &datos.email.clave())?;
     let comando = RegistrarUsuario { id: IdUsuario::nueva(), datos, contrasena };
     let usuario = app.mediador.ejecutar(contexto, comando).await?;
     let direccion = format!("/clientes/usuario/{}", usuario.id);
@@ -55,7 +56,10 @@ async fn registrar(
 /// Devuelve un usuario.
 #[utoipa::path(get, path = "/clientes/usuario/{id}", tag = "clientes", params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario", body = RespuestaUsuario)))]
-async fn dar_usuario(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<RespuestaUsuario>, Problema> {
+async fn dar_usuario(
+    Permitido { app, .. }: Permitido<SuUsuario>,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaUsuario>, Problema> {
     Ok(Json(app.mediador.consultar(ObtenerUsuario(ClaveUsuario::Id(IdUsuario(id)))).await?.into()))
 }
 
@@ -85,7 +89,7 @@ enum UnoOVarios {
             headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`"))),
         (status = 404, description = "Ningún usuario tiene ese e-mail", body = Problema)))]
 async fn buscar(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<Administracion>,
     Parametros(parametros): Parametros<ParametrosUsuarios>,
     pagina: PaginaPedida,
 ) -> Result<impl IntoResponse, Problema> {
@@ -102,18 +106,27 @@ async fn buscar(
 }
 
 /// Confirma un registro con el código que recibió el usuario.
-#[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", request_body = CuerpoValidacion,
+#[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", security(()), request_body = CuerpoValidacion,
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
         (status = 409, description = "El usuario no está recién registrado", body = Problema)))]
 async fn validar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<Intentos>,
     IdDeRuta(id): IdDeRuta,
     Cuerpo(cuerpo): Cuerpo<CuerpoValidacion>,
 ) -> Result<Json<RespuestaUsuario>, Problema> {
+    app.acceso.contar_cuenta("validacion", &id.to_string())?;
     let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
-    Ok(Json(app.mediador.ejecutar(contexto, comando).await?.into()))
+    let validado = app.mediador.ejecutar(contexto, comando).await;
+    Ok(Json(validado.map_err(|error| sin_enumerar(&app, error))?.into()))
+}
+
+/// En modo cerrado, un código malo y un usuario que no existe se responden igual.
+fn sin_enumerar(app: &App, error: ErrorClientes) -> ErrorClientes {
+    match error {
+        ErrorClientes::UsuarioNoExiste(_) if app.acceso.es_cerrado() => ErrorClientes::CodigoIncorrecto,
+        otro => otro,
+    }
 }
 
 /// Desactiva a un usuario, de forma definitiva: ya no puede reservar.
@@ -123,8 +136,7 @@ async fn validar(
         (status = 202, description = "Aceptado, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema)))]
 async fn desactivar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<SuUsuario>,
     IdDeRuta(id): IdDeRuta,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
@@ -138,7 +150,7 @@ async fn desactivar(
     responses((status = 200, description = "Una página de sus reservas", body = Vec<RespuestaResumen>,
         headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`")))))]
 async fn reservas(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<SuUsuario>,
     IdDeRuta(id): IdDeRuta,
     pagina: PaginaPedida,
 ) -> Result<impl IntoResponse, Problema> {
@@ -150,14 +162,22 @@ async fn reservas(
     Ok((pagina.enlace(suyas.siguiente), Json(cuerpo)))
 }
 
-/// Comprueba unas credenciales.
-#[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", request_body = CuerpoSesion,
-    responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaUsuario),
+/// Comprueba unas credenciales y, en modo cerrado, da una ficha con que identificarse.
+#[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", security(()), request_body = CuerpoSesion,
+    responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaSesion),
         (status = 401, description = "Las credenciales no sirven; no dice por qué", body = Problema)))]
 async fn iniciar_sesion(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<Intentos>,
     Cuerpo(cuerpo): Cuerpo<CuerpoSesion>,
-) -> Result<Json<RespuestaUsuario>, Problema> {
+) -> Result<Json<RespuestaSesion>, Problema> {
     let (email, contrasena) = cuerpo.credenciales();
-    Ok(Json(app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?.into()))
+    if let Some(email) = &email {
+        app.acceso.contar_cuenta("sesion", &email.clave())?;
+    }
+    let usuario = app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?;
+    if !app.acceso.es_cerrado() {
+        return Ok(Json(RespuestaSesion::nueva(usuario, None)));
+    }
+    let ficha = app.mediador.consultar(EmitirFicha { id: usuario.id }).await?;
+    Ok(Json(RespuestaSesion::nueva(usuario, Some(ficha))))
 }

@@ -13,6 +13,8 @@ use super::enrutador::Enrutador;
 use super::ids::IdsComando;
 use super::pulsar::ErrorPulsar;
 use super::pulsar::publicador::{PorPublicar, Publicador};
+use super::resultados::anotar_dueno;
+use crate::seedwork::aplicacion::actor::Actor;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -27,6 +29,14 @@ pub enum Salida {
     /// Por Pulsar, sin tocar la base de datos: lo acepta el recibo del bróker. Mientras haya atraso, por la bandeja de
     /// salida.
     Pulsar(Arc<Publicador>, Atraso, Conexiones, Arc<Notify>),
+}
+
+impl Salida {
+    const fn conexiones(&self) -> &Conexiones {
+        match self {
+            Self::Local(conexiones, _) | Self::Pulsar(_, _, conexiones, _) => conexiones,
+        }
+    }
 }
 
 /// Por qué no se pudo aceptar un comando.
@@ -82,6 +92,10 @@ impl<F: Fabrica> Despachador<F> {
         let (topico, tipo, clave, ocurrido_en) = (C::TOPICO, C::NOMBRE, comando.clave(), contexto.momento);
         let sobre = Sobre { id: id_comando, topico, clave, tipo, ocurrido_en, datos };
         let aceptado = Aceptado { id_comando, id: clave };
+        if let Actor::Usuario(usuario) = contexto.actor {
+            // Antes de enviarlo: nadie puede preguntar por un comando que no conste de quién es.
+            anotar_dueno(self.salida.conexiones(), id_comando, usuario).await?;
+        }
         match &self.salida {
             Salida::Pulsar(publicador, atraso, ..) if !atraso.hay() => {
                 match publicador.publicar(por_publicar(sobre, contexto)).await {

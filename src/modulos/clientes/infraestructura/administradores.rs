@@ -1,0 +1,42 @@
+//! Quién administra. Se concede desde la línea de órdenes, nunca por HTTP ni por el bus.
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use thiserror::Error;
+
+use crate::modulos::clientes::dominio::usuario::IdUsuario;
+
+/// Por qué no se pudo cambiar quién administra.
+#[derive(Debug, Error)]
+pub enum ErrorAdministradores {
+    /// No hay un usuario activo con esa identidad.
+    #[error("no hay un usuario activo con la identidad {0}")]
+    NoExiste(IdUsuario),
+    /// Falló la base de datos.
+    #[error("no se pudo cambiar en la base de datos")]
+    Base(#[from] sqlx::Error),
+}
+
+/// Hace administrador a un usuario activo. Repetirlo no cambia nada.
+///
+/// # Errors
+/// [`ErrorAdministradores`].
+pub async fn conceder_administracion(opciones: &PgConnectOptions, id: IdUsuario) -> Result<(), ErrorAdministradores> {
+    let mut conexion = PgConnection::connect_with(opciones).await?;
+    let sql = "INSERT INTO administradores (id_usuario) SELECT id FROM usuarios \
+               WHERE id = $1 AND estado IN ('registrado', 'validado') \
+               ON CONFLICT (id_usuario) DO UPDATE SET concedida_en = administradores.concedida_en";
+    let filas = sqlx::query(sql).bind(id.0).execute(&mut conexion).await?.rows_affected();
+    conexion.close().await?;
+    if filas == 0 { Err(ErrorAdministradores::NoExiste(id)) } else { Ok(()) }
+}
+
+/// Retira la administración a un usuario, si la tenía. Vale desde su siguiente solicitud.
+///
+/// # Errors
+/// [`ErrorAdministradores`].
+pub async fn retirar_administracion(opciones: &PgConnectOptions, id: IdUsuario) -> Result<(), ErrorAdministradores> {
+    let mut conexion = PgConnection::connect_with(opciones).await?;
+    sqlx::query("DELETE FROM administradores WHERE id_usuario = $1").bind(id.0).execute(&mut conexion).await?;
+    Ok(conexion.close().await?)
+}
