@@ -14,6 +14,7 @@ use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEm
 use aeroalpes::{prueba_final, registros};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,11 +93,11 @@ fn programa() -> Command {
             orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),
         )
         .subcommand(orden("salud", "Pregunta al servicio local si puede atender"))
-        .subcommand(orden_administrador(datos()))
+        .subcommand(orden_administrador(&datos()))
         .subcommand(orden("prueba-final", "La prueba final del tutorial contra un servicio en marcha").arg(url))
 }
 
-fn orden_administrador(datos: Arg) -> Command {
+fn orden_administrador(datos: &Arg) -> Command {
     let id = || Arg::new("id").value_name("ID").help("El usuario").required(true).help_heading("Argumentos");
     let accion = |nombre, uso: &'static str, ayuda| {
         orden(nombre, ayuda).override_usage(uso).arg(datos.clone()).arg(id().value_parser(value_parser!(Uuid)))
@@ -165,7 +166,8 @@ impl Orden {
             Self::Salud => salud(),
             Self::Administrador { opciones, id, conceder } => cambiar_administrador(opciones, id, conceder).await,
             Self::PruebaFinal(url) => {
-                let fallas = prueba_final::probar(&url, &mut stdout())?;
+                let clave = std::env::var("AEROALPES_CLAVE_SERVICIO").ok().filter(|clave| !clave.is_empty());
+                let fallas = prueba_final::probar(&url, clave.map(SecretString::from), &mut stdout())?;
                 Ok(if fallas == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
         }

@@ -9,12 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::acceso::{Administracion, Intentos, Permitido, Puerta, SuUsuario};
+use super::acceso::{Permitido, Puerta};
 use super::clientes_cuerpos::{
     CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaSesion, RespuestaUsuario,
 };
 use super::cuerpo::Cuerpo;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
+use super::permisos::{Administracion, Intentos, SuUsuario};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;

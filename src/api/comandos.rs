@@ -7,7 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::acceso::{Permitido, Puerta, SuComando};
+use super::acceso::{Permitido, Puerta};
+use super::permisos::SuComando;
 use super::problema::Problema;
 use super::ruta::IdDeRuta;
 use crate::seedwork::aplicacion::recepcion::Fin;

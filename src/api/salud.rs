@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::acceso::{Permitido, Publico, Puerta};
+use super::acceso::{Permitido, Puerta};
+use super::permisos::Publico;
 
 /// Cuánto se espera a la base de datos antes de decir que no responde.
 const PLAZO: Duration = Duration::from_secs(2);

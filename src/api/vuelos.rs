@@ -9,10 +9,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::acceso::{Administracion, ConFicha, Permitido, Puerta, SuReserva};
+use super::acceso::{Permitido, Puerta};
 use super::cuerpo::Cuerpo;
 use super::fechas::Fecha;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
+use super::permisos::{Administracion, ConFicha, SuReserva};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, aceptar, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;

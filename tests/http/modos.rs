@@ -76,3 +76,15 @@ async fn lo_que_no_sirve_para_cerrarlo_detiene_el_arranque() {
         assert!(!error.contains(&CLAVE[..31]), "{error}");
     }
 }
+
+#[tokio::test]
+async fn la_prueba_final_se_hace_en_modo_cerrado_con_la_clave_de_servicio() {
+    let clave = ("AEROALPES_CLAVE_SERVICIO", CLAVE);
+    let prueba = Prueba::con(&[("AEROALPES_MODO", "cerrado"), clave]).await;
+    let url = format!("http://{}", prueba.servicio.direccion());
+    let fin = ejecutar(&["prueba-final", &url], &[clave]).await;
+    let salida = String::from_utf8(fin.stdout).unwrap();
+    assert!(fin.status.success() && salida.contains(" 0 fallas"), "{salida}");
+    assert!(!salida.contains(CLAVE), "{salida}");
+    assert_eq!(ejecutar(&["prueba-final", &url], &[]).await.status.code(), Some(1));
+}

@@ -6,9 +6,9 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use uuid::Uuid;
 
-use crate::api::App;
-use crate::api::problema::Problema;
-use crate::api::ruta::IdDeRuta;
+use super::App;
+use super::problema::Problema;
+use super::ruta::IdDeRuta;
 use crate::modulos::clientes::{ErrorClientes, IdUsuario};
 use crate::modulos::vuelos::{ErrorVuelos, IdReserva, ResumirReservas};
 use crate::seedwork::aplicacion::actor::Actor;

@@ -8,7 +8,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::api::problema::Problema;
+use super::problema::Problema;
 
 /// Cuántas cuentas se llevan, como mucho, de cada clase.
 ///

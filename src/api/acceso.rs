@@ -3,9 +3,6 @@
 //! Las rutas no tienen a mano [`App`]: se la da [`Permitido`], después de comprobar el permiso que nombran. Una ruta
 //! que no declare ninguno no puede hacer nada.
 
-mod frecuencia;
-mod permisos;
-
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -15,8 +12,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use self::frecuencia::Frecuencia;
-pub use self::permisos::{Administracion, ConFicha, Intentos, Permiso, Publico, SuComando, SuReserva, SuUsuario};
+use super::frecuencia::Frecuencia;
+use super::permisos::Permiso;
 use super::problema::Problema;
 use super::{App, capas};
 use crate::config::{Cerrado, Modo};
@@ -95,7 +92,10 @@ impl Acceso {
     }
 
     /// Cuenta un intento desde la dirección de quien llama.
-    fn contar_direccion(&self, partes: &Parts) -> Result<(), Problema> {
+    ///
+    /// # Errors
+    /// 429 si ya van demasiados.
+    pub fn contar_direccion(&self, partes: &Parts) -> Result<(), Problema> {
         self.0.as_ref().map_or(Ok(()), |cierre| {
             let par = partes.extensions.get::<Par>().map_or(Ipv4Addr::UNSPECIFIED.into(), |Par(par)| par.ip());
             let ruta = partes.extensions.get::<axum::extract::MatchedPath>().map_or("", |ruta| ruta.as_str());
@@ -104,7 +104,7 @@ impl Acceso {
     }
 
     /// Quién llama cuando no hace falta decirlo.
-    const fn sin_identificar(&self) -> Actor {
+    pub const fn sin_identificar(&self) -> Actor {
         if self.es_cerrado() { Actor::Anonimo } else { Actor::Abierto }
     }
 
@@ -112,7 +112,7 @@ impl Acceso {
     ///
     /// # Errors
     /// 401 si no se identifica o lo que trae no sirve; 503 si no se puede saber.
-    async fn identificar(&self, app: &App, cabeceras: &HeaderMap) -> Result<Actor, Problema> {
+    pub async fn identificar(&self, app: &App, cabeceras: &HeaderMap) -> Result<Actor, Problema> {
         let Some(cierre) = &self.0 else { return Ok(Actor::Abierto) };
         let ficha = ficha(cabeceras).ok_or_else(sin_ficha)?;
         if cierre.es_la_clave(&ficha) {
