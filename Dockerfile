@@ -24,6 +24,8 @@ RUN apt-get update \
 COPY --from=construccion /salida/aeroalpes /usr/local/bin/aeroalpes
 USER 10001:10001
 WORKDIR /var/lib/aeroalpes
+# Escucha en la red del contenedor, así que hay que decir el modo: AEROALPES_MODO=cerrado, o AEROALPES_ABIERTO_EN_RED=si
+# si el puerto sólo se publica donde se confía en todos (docker-compose.yml lo publica en 127.0.0.1).
 ENV AEROALPES_ESCUCHA=0.0.0.0:5000 \
     AEROALPES_DATOS=/var/lib/aeroalpes
 EXPOSE 5000

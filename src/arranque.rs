@@ -15,7 +15,7 @@ use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
-use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
+use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -86,6 +86,7 @@ pub async fn servir(
     anunciar: impl FnOnce(Anuncio),
     parar: CancellationToken,
 ) -> Result<(), ErrorArranque> {
+    config.modo.comprobar_escucha(config.escucha)?;
     let escucha = TcpListener::bind(config.escucha).await;
     let escucha = escucha.map_err(|error| ErrorArranque::Escucha(config.escucha, error))?;
     let embebido = match &config.base {
@@ -179,7 +180,8 @@ async fn componer(
     let huellas = Huellas::nuevas(&clave(&escritura, "huellas-solicitud").await?)?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
-    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
+    let fichas = Fichas::nuevas(escritura.clone(), config.fichas);
+    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega, fichas)?, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
     match &config.bus {
@@ -192,8 +194,10 @@ async fn componer(
     }
     let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
+    let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    Ok(Compuesto { app: App { mediador, despachador, broker, huellas, lectura }, mensajes, purga })
+    let app = App { mediador, despachador, broker, huellas, lectura, acceso };
+    Ok(Compuesto { app, mensajes, purga })
 }
 
 /// Las reacciones de todos los módulos.

@@ -8,17 +8,19 @@ use std::process::ExitCode;
 
 use aeroalpes::arranque::{self, Anuncio};
 use aeroalpes::config::{Config, Opciones, leer_escucha};
-use aeroalpes::modulos::clientes::EntregaPorConsola;
+use aeroalpes::modulos::clientes::{EntregaPorConsola, IdUsuario};
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
 use aeroalpes::{prueba_final, registros};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use secrecy::SecretString;
 use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::NonBlockingBuilder;
+use uuid::Uuid;
 
-use crate::ordenes_base::{con_base, migrar_esquema, purgar};
+use crate::ordenes_base::{cambiar_administrador, con_base, migrar_esquema, purgar};
 use crate::ordenes_letras::{self, OrdenLetras};
 
 const PLANTILLA: &str = "{about}\n\nUso: {usage}\n\n{all-args}{after-help}";
@@ -32,6 +34,7 @@ pub enum Orden {
     Postgres { datos: Option<PathBuf>, puerto: u16 },
     Salud,
     PruebaFinal(String),
+    Administrador { opciones: Opciones, id: IdUsuario, conceder: bool },
 }
 
 /// Interpreta la línea de órdenes.
@@ -42,8 +45,12 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
     let coincidencias = programa().try_get_matches_from(argumentos).map_err(|error| explicar(&error))?;
     let texto = |m: &ArgMatches, nombre: &str| m.get_one::<String>(nombre).cloned();
     let sobre_datos = |m: &ArgMatches| Opciones { datos: texto(m, "datos"), ..Opciones::default() };
-    let opciones =
-        |m: &ArgMatches| Opciones { escucha: texto(m, "escucha"), datos: texto(m, "datos"), bus: texto(m, "bus") };
+    let opciones = |m: &ArgMatches| Opciones {
+        escucha: texto(m, "escucha"),
+        datos: texto(m, "datos"),
+        bus: texto(m, "bus"),
+        abierto_en_red: m.get_flag("abierto-en-red"),
+    };
     match coincidencias.subcommand() {
         Some(("servir", m)) => Ok(Orden::Servir(opciones(m))),
         Some(("migrar", m)) => Ok(Orden::Migrar(sobre_datos(m))),
@@ -58,14 +65,24 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
         }),
         Some(("salud", _)) => Ok(Orden::Salud),
         Some(("prueba-final", m)) => Ok(Orden::PruebaFinal(texto(m, "url").unwrap_or_default())),
+        Some(("administrador", m)) => administrador(m),
         _ => Err(ExitCode::from(2)),
     }
+}
+
+fn administrador(m: &ArgMatches) -> Result<Orden, ExitCode> {
+    let (accion, m) = m.subcommand().ok_or(ExitCode::from(2))?;
+    let id = m.get_one("id").copied().map(IdUsuario).ok_or(ExitCode::from(2))?;
+    let opciones = Opciones { datos: m.get_one("datos").cloned(), ..Opciones::default() };
+    Ok(Orden::Administrador { opciones, id, conceder: accion == "conceder" })
 }
 
 fn programa() -> Command {
     let datos = || opcion("datos", "CARPETA", "Carpeta de los datos del PostgreSQL embebido [AEROALPES_DATOS]");
     let escucha = opcion("escucha", "DIRECCIÓN:PUERTO", "Dónde escucha [AEROALPES_ESCUCHA, 127.0.0.1:5000]");
     let bus = opcion("bus", "local|pulsar", "Por dónde van los mensajes [AEROALPES_BUS; pulsar si hay PULSAR_URL]");
+    let en_red = Arg::new("abierto-en-red").long("abierto-en-red").action(ArgAction::SetTrue).help_heading("Opciones");
+    let en_red = en_red.help("Permite el modo abierto fuera del bucle local [AEROALPES_ABIERTO_EN_RED]");
     let puerto = opcion("puerto", "PUERTO", "Puerto de 127.0.0.1 [5432]").value_parser(value_parser!(u16));
     let url = Arg::new("url").value_name("URL").help("Dirección del servicio").default_value("http://127.0.0.1:5000");
     let url = url.hide_default_value(true).help_heading("Argumentos");
@@ -77,7 +94,9 @@ fn programa() -> Command {
         .subcommand_help_heading("Órdenes")
         .arg(bandera("version", 'V', "Muestra la versión", ArgAction::Version))
         .after_help("La configuración va en variables de entorno: véase la tabla del README.")
-        .subcommand(orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus))
+        .subcommand(
+            orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus).arg(en_red),
+        )
         .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
         .subcommand(orden("purgar", "Borra ahora lo que ya pasó su edad, y dice cuánto").arg(datos()))
         .subcommand(ordenes_letras::programa(datos))
@@ -85,7 +104,26 @@ fn programa() -> Command {
             orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),
         )
         .subcommand(orden("salud", "Pregunta al servicio local si puede atender"))
+        .subcommand(orden_administrador(datos))
         .subcommand(orden("prueba-final", "La prueba final del tutorial contra un servicio en marcha").arg(url))
+}
+
+fn orden_administrador(datos: impl Fn() -> Arg) -> Command {
+    let id = || Arg::new("id").value_name("ID").help("El usuario").required(true).help_heading("Argumentos");
+    let accion = |nombre, uso: &'static str, ayuda| {
+        orden(nombre, ayuda).override_usage(uso).arg(datos()).arg(id().value_parser(value_parser!(Uuid)))
+    };
+    orden("administrador", "Dice quién administra en modo cerrado")
+        .override_usage("aeroalpes administrador <ORDEN> [OPCIONES]")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand_help_heading("Órdenes")
+        .subcommand(accion(
+            "conceder",
+            "aeroalpes administrador conceder [OPCIONES] <ID>",
+            "Hace administrador a un usuario",
+        ))
+        .subcommand(accion("retirar", "aeroalpes administrador retirar [OPCIONES] <ID>", "Deja de serlo"))
 }
 
 /// Una orden, con su ayuda en español.
@@ -155,8 +193,10 @@ impl Orden {
             Self::LetrasMuertas(opciones, orden) => con_base(opciones, async |base, _| orden.cumplir(base).await).await,
             Self::Postgres { datos, puerto } => postgres(datos, puerto).await,
             Self::Salud => salud(),
+            Self::Administrador { opciones, id, conceder } => cambiar_administrador(opciones, id, conceder).await,
             Self::PruebaFinal(url) => {
-                let fallas = prueba_final::probar(&url, &mut stdout())?;
+                let clave = std::env::var("AEROALPES_CLAVE_SERVICIO").ok().filter(|clave| !clave.is_empty());
+                let fallas = prueba_final::probar(&url, clave.map(SecretString::from), &mut stdout())?;
                 Ok(if fallas == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
         }

@@ -4,6 +4,7 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use aeroalpes::config::{Base, Config, Opciones};
+use aeroalpes::modulos::clientes::{IdUsuario, conceder_administracion, retirar_administracion};
 use aeroalpes::registros;
 use aeroalpes::seedwork::infraestructura::conexiones::Conexiones;
 use aeroalpes::seedwork::infraestructura::migraciones::migrar;
@@ -62,6 +63,20 @@ pub async fn purgar(opciones: Opciones) -> Resultado {
         for (que, filas) in cuentas {
             writeln!(stdout(), "{filas:>10}  {que}")?;
         }
+        Ok(ExitCode::SUCCESS)
+    })
+    .await
+}
+
+/// Hace administrador a un usuario, o deja de hacerlo.
+pub async fn cambiar_administrador(opciones: Opciones, id: IdUsuario, conceder: bool) -> Resultado {
+    con_base(opciones, async |conexiones, _| {
+        if conceder {
+            conceder_administracion(&conexiones, id).await?;
+        } else {
+            retirar_administracion(&conexiones, id).await?;
+        }
+        writeln!(stdout(), "El usuario {id} {} administrador.", if conceder { "es" } else { "no es" })?;
         Ok(ExitCode::SUCCESS)
     })
     .await

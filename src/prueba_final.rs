@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use thiserror::Error;
 use ureq::Agent;
+use ureq::http::request::Builder;
 use ureq::http::{Method, Request, StatusCode};
 use uuid::Uuid;
 
@@ -26,12 +28,14 @@ pub enum ErrorPrueba {
     Salida(#[from] io::Error),
 }
 
-/// Hace la prueba y escribe cada solicitud, cada respuesta y el resultado. Devuelve cuántas fallas hubo.
+/// Hace la prueba y escribe cada solicitud, cada respuesta y el resultado. Devuelve cuántas fallas hubo. La clave es la
+/// de servicio, que hace falta en modo cerrado.
 ///
 /// # Errors
 /// [`ErrorPrueba`].
-pub fn probar(url: &str, salida: &mut impl Write) -> Result<usize, ErrorPrueba> {
-    let mut prueba = Prueba { cliente: cliente(), url: url.trim_end_matches('/'), salida, pasos: 0, fallas: 0 };
+pub fn probar(url: &str, clave: Option<SecretString>, salida: &mut impl Write) -> Result<usize, ErrorPrueba> {
+    let url = url.trim_end_matches('/');
+    let mut prueba = Prueba { cliente: cliente(), url, clave, salida, pasos: 0, fallas: 0 };
     prueba.reserva()?;
     prueba.reserva_asincrona()?;
     prueba.usuario()?;
@@ -55,6 +59,7 @@ fn cliente() -> Agent {
 struct Prueba<'a, W> {
     cliente: Agent,
     url: &'a str,
+    clave: Option<SecretString>,
     salida: &'a mut W,
     pasos: usize,
     fallas: usize,
@@ -96,7 +101,8 @@ impl<W: Write> Prueba<'_, W> {
     fn esperar(&mut self, comando: &str) -> Result<Value, ErrorPrueba> {
         let limite = Instant::now() + PLAZO;
         while Instant::now() < limite {
-            let mut respuesta = self.cliente.get(format!("{}{comando}", self.url)).call()?;
+            let solicitud = self.identificada(Request::get(format!("{}{comando}", self.url)));
+            let mut respuesta = self.cliente.run(solicitud.body(()).map_err(ureq::Error::from)?)?;
             let cuerpo: Value = serde_json::from_str(&respuesta.body_mut().read_to_string()?).unwrap_or_default();
             if cuerpo["estado"] != "pendiente" {
                 break;
@@ -132,7 +138,7 @@ impl<W: Write> Prueba<'_, W> {
         self.pasos += 1;
         writeln!(self.salida, "\n{}. {titulo}\n   → {metodo} {ruta}", self.pasos)?;
         let solicitud = Request::builder().method(metodo).uri(format!("{}{ruta}", self.url));
-        let solicitud = solicitud.header("content-type", "application/json");
+        let solicitud = self.identificada(solicitud).header("content-type", "application/json");
         let texto = cuerpo.map(Value::to_string).unwrap_or_default();
         if let Some(cuerpo) = cuerpo {
             writeln!(self.salida, "     {}", sin_contrasena(cuerpo))?;
@@ -145,6 +151,13 @@ impl<W: Write> Prueba<'_, W> {
             self.falla(&format!("se esperaba {esperado}"))?;
         }
         Ok(cuerpo)
+    }
+
+    fn identificada(&self, solicitud: Builder) -> Builder {
+        match &self.clave {
+            Some(clave) => solicitud.header("authorization", format!("Bearer {}", clave.expose_secret())),
+            None => solicitud,
+        }
     }
 
     fn comparar(&mut self, que: &str, obtenido: &Value, esperado: &Value) -> Result<(), ErrorPrueba> {

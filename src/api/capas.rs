@@ -1,7 +1,7 @@
 //! Lo que rodea a todas las rutas: identidad y traza de la solicitud, registro, pánicos y problemas.
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -15,6 +15,7 @@ use tracing::{Span, error, info, info_span};
 use uuid::Uuid;
 
 use super::problema::Problema;
+use super::seguridad::proteger;
 use crate::seedwork::aplicacion::contexto::Contexto;
 
 const ID_SOLICITUD: &str = "x-request-id";
@@ -39,7 +40,11 @@ pub fn vestir(rutas: Router) -> Router {
             info!(estado = respuesta.status().as_u16(), ms = latencia.as_secs_f64() * 1_000.0, "solicitud atendida");
         })
         .on_failure(());
-    rutas.layer(CatchPanicLayer::custom(responder_panico)).layer(registro).layer(from_fn(identificar))
+    rutas
+        .layer(CatchPanicLayer::custom(responder_panico))
+        .layer(registro)
+        .layer(from_fn(identificar))
+        .layer(from_fn(proteger))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "la firma es la de tower-http")]
@@ -107,17 +112,11 @@ fn traza_nueva() -> String {
     format!("00-{}-{tramo:016x}-01", Uuid::new_v4().simple())
 }
 
-/// El contexto de la orden que provoca una petición.
-pub struct ContextoHttp(pub Contexto);
-
-impl<S: Sync> FromRequestParts<S> for ContextoHttp {
-    type Rejection = Problema;
-
-    async fn from_request_parts(partes: &mut Parts, _: &S) -> Result<Self, Problema> {
-        let solicitud = partes.extensions.get::<Solicitud>().cloned();
-        let Solicitud { id, traceparent } = solicitud.unwrap_or_else(|| Solicitud::de(&partes.headers));
-        Ok(Self(Contexto::nuevo(id, traceparent)))
-    }
+/// El contexto de lo que pide una petición, sin su actor.
+pub fn contexto(partes: &Parts) -> Contexto {
+    let solicitud = partes.extensions.get::<Solicitud>().cloned();
+    let Solicitud { id, traceparent } = solicitud.unwrap_or_else(|| Solicitud::de(&partes.headers));
+    Contexto::nuevo(id, traceparent)
 }
 
 #[cfg(test)]

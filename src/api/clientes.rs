@@ -1,7 +1,6 @@
 //! Rutas de los usuarios.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -10,23 +9,26 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::capas::ContextoHttp;
-use super::clientes_cuerpos::{CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaUsuario};
+use super::acceso::{Permitido, Puerta};
+use super::clientes_cuerpos::{
+    CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaSesion, RespuestaUsuario,
+};
 use super::cuerpo::Cuerpo;
 use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
+use super::permisos::{Administracion, Intentos, SuUsuario};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
-    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EstadoUsuario, IdUsuario, ListarUsuarios,
-    ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, UsuarioVista, ValidarUsuario,
+    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EmitirFicha, ErrorClientes, EstadoUsuario, IdUsuario,
+    ListarUsuarios, ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, UsuarioVista, ValidarUsuario,
 };
 use crate::modulos::vuelos::{IdReserva, ResumirReservas};
 
 /// Las rutas del módulo.
-pub fn rutas() -> OpenApiRouter<App> {
+pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new()
         .routes(routes!(registrar, buscar))
         .routes(routes!(dar_usuario))
@@ -37,29 +39,33 @@ pub fn rutas() -> OpenApiRouter<App> {
 }
 
 /// Registra un usuario. El código para validarlo le llega aparte.
-#[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", request_body = CuerpoUsuario,
+#[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", security(()), request_body = CuerpoUsuario,
     responses((status = 201, description = "El usuario registrado", body = RespuestaUsuario,
             headers(("Location" = String, description = "La dirección del usuario"))),
         (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema),
         (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn registrar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<Intentos>,
     clave: ClaveIdempotencia,
     Cuerpo(cuerpo, texto): Cuerpo<CuerpoUsuario>,
 ) -> Result<Response, Problema> {
     let (datos, contrasena) = cuerpo.comprobar(contexto.momento.date())?;
+    app.acceso.contar_cuenta("registro", &datos.email.clave())?;
     let comando = RegistrarUsuario { id: IdUsuario::nueva(), datos, contrasena };
     let formar = |usuario: UsuarioVista| {
         Respuesta::creada(format!("/clientes/usuario/{}", usuario.id), RespuestaUsuario::from(usuario))
     };
-    cumplir(&app, contexto, clave.con(&texto), comando, formar).await
+    let solicitud = clave.con(&app, &contexto, &texto);
+    cumplir(&app, contexto, solicitud, comando, formar).await
 }
 
 /// Devuelve un usuario.
 #[utoipa::path(get, path = "/clientes/usuario/{id}", tag = "clientes", params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario", body = RespuestaUsuario)))]
-async fn dar_usuario(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<RespuestaUsuario>, Problema> {
+async fn dar_usuario(
+    Permitido { app, .. }: Permitido<SuUsuario>,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaUsuario>, Problema> {
     Ok(Json(app.mediador.consultar(ObtenerUsuario(ClaveUsuario::Id(IdUsuario(id)))).await?.into()))
 }
 
@@ -89,7 +95,7 @@ enum UnoOVarios {
             headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`"))),
         (status = 404, description = "Ningún usuario tiene ese e-mail", body = Problema)))]
 async fn buscar(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<Administracion>,
     Parametros(parametros): Parametros<ParametrosUsuarios>,
     pagina: PaginaPedida,
 ) -> Result<impl IntoResponse, Problema> {
@@ -106,21 +112,30 @@ async fn buscar(
 }
 
 /// Confirma un registro con el código que recibió el usuario.
-#[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", request_body = CuerpoValidacion,
+#[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", security(()), request_body = CuerpoValidacion,
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
         (status = 409, description = "El usuario no está recién registrado", body = Problema),
         (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn validar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<Intentos>,
     IdDeRuta(id): IdDeRuta,
     clave: ClaveIdempotencia,
     Cuerpo(cuerpo, texto): Cuerpo<CuerpoValidacion>,
 ) -> Result<Response, Problema> {
+    app.acceso.contar_cuenta("validacion", &id.to_string())?;
     let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
     let formar = |usuario| Respuesta::nueva(RespuestaUsuario::from(usuario));
-    cumplir(&app, contexto, clave.con(&texto), comando, formar).await
+    let solicitud = clave.con(&app, &contexto, &texto);
+    cumplir(&app, contexto, solicitud, comando, formar).await.map_err(|problema| sin_enumerar(&app, problema))
+}
+
+/// En modo cerrado, un código malo y un usuario que no existe se responden igual.
+fn sin_enumerar(app: &App, problema: Problema) -> Problema {
+    if app.acceso.es_cerrado() && problema.es("usuario-no-existe") {
+        return ErrorClientes::CodigoIncorrecto.into();
+    }
+    problema
 }
 
 /// Desactiva a un usuario, de forma definitiva: ya no puede reservar.
@@ -131,14 +146,14 @@ async fn validar(
         (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema),
         (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn desactivar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<SuUsuario>,
     IdDeRuta(id): IdDeRuta,
     clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = DesactivarUsuario { id: IdUsuario(id) };
-    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
+    let solicitud = clave.sin_cuerpo(&app, &contexto);
+    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, solicitud, comando).await
 }
 
 /// Lista las reservas de un usuario, de la más nueva a la más vieja.
@@ -147,7 +162,7 @@ async fn desactivar(
     responses((status = 200, description = "Una página de sus reservas", body = Vec<RespuestaResumen>,
         headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`")))))]
 async fn reservas(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<SuUsuario>,
     IdDeRuta(id): IdDeRuta,
     pagina: PaginaPedida,
 ) -> Result<impl IntoResponse, Problema> {
@@ -159,15 +174,24 @@ async fn reservas(
     Ok((pagina.enlace(suyas.siguiente), Json(cuerpo)))
 }
 
-/// Comprueba unas credenciales. No cambia nada: con `Idempotency-Key` o sin ella, repetirla es comprobarlas otra vez.
-#[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", request_body = CuerpoSesion,
-    responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaUsuario),
+/// Comprueba unas credenciales y, en modo cerrado, da una ficha con que identificarse. No cambia nada: con
+/// `Idempotency-Key` o sin ella, repetirla es comprobarlas otra vez.
+#[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", security(()), request_body = CuerpoSesion,
+    responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaSesion),
         (status = 401, description = "Las credenciales no sirven; no dice por qué", body = Problema)))]
 async fn iniciar_sesion(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<Intentos>,
     _: ClaveIdempotencia,
     Cuerpo(cuerpo, _): Cuerpo<CuerpoSesion>,
-) -> Result<Json<RespuestaUsuario>, Problema> {
+) -> Result<Json<RespuestaSesion>, Problema> {
     let (email, contrasena) = cuerpo.credenciales();
-    Ok(Json(app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?.into()))
+    if let Some(email) = &email {
+        app.acceso.contar_cuenta("sesion", &email.clave())?;
+    }
+    let usuario = app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?;
+    if !app.acceso.es_cerrado() {
+        return Ok(Json(RespuestaSesion::nueva(usuario, None)));
+    }
+    let ficha = app.mediador.consultar(EmitirFicha { id: usuario.id }).await?;
+    Ok(Json(RespuestaSesion::nueva(usuario, Some(ficha))))
 }

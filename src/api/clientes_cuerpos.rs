@@ -1,5 +1,6 @@
 //! Los cuerpos de los usuarios: lo que se recibe y lo que se responde.
 
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use time::Date;
 use utoipa::ToSchema;
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::fechas::{Dia, Fecha};
 use super::opcional;
-use crate::modulos::clientes::{Contrasena, DatosUsuario, Email, Identificacion, UsuarioVista};
+use crate::modulos::clientes::{Contrasena, DatosUsuario, Email, Ficha, Identificacion, UsuarioVista};
 use crate::seedwork::dominio::objetos_valor::Texto;
 use crate::seedwork::dominio::reglas::ReglaRota;
 
@@ -99,6 +100,27 @@ pub struct RespuestaUsuario {
     estado: &'static str,
     fecha_creacion: Fecha,
     fecha_actualizacion: Fecha,
+}
+
+/// El usuario que inició sesión y, en modo cerrado, con qué se identifica desde ahora.
+#[derive(Serialize, ToSchema)]
+pub struct RespuestaSesion {
+    #[serde(flatten)]
+    usuario: RespuestaUsuario,
+    /// La ficha: va en `Authorization: Bearer …`. Sólo en modo cerrado.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ficha: Option<String>,
+    /// Hasta cuándo vale la ficha. Sólo en modo cerrado.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caduca_en: Option<Fecha>,
+}
+
+impl RespuestaSesion {
+    /// El usuario, con su ficha si la hay.
+    pub fn nueva(usuario: UsuarioVista, ficha: Option<Ficha>) -> Self {
+        let (ficha, caduca_en) = ficha.map(|f| (f.texto.expose_secret().to_owned(), Fecha(f.caduca_en))).unzip();
+        Self { usuario: usuario.into(), ficha, caduca_en }
+    }
 }
 
 /// En qué punto de su vida está un usuario.

@@ -1,21 +1,21 @@
 //! El resultado de los comandos aceptados.
 
 use axum::Json;
-use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::App;
+use super::acceso::{Permitido, Puerta};
+use super::permisos::SuComando;
 use super::problema::Problema;
 use super::ruta::IdDeRuta;
 use crate::seedwork::aplicacion::recepcion::Fin;
 use crate::seedwork::aplicacion::resultados::{ObtenerResultado, Resultado};
 
 /// Las rutas de los resultados.
-pub fn rutas() -> OpenApiRouter<App> {
+pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new().routes(routes!(dar_resultado))
 }
 
@@ -50,7 +50,10 @@ enum EstadoDeComando {
     responses((status = 200, description = "Cómo va o cómo terminó", body = RespuestaComando),
         (status = 404, description = "Nadie aceptó ese comando", body = Problema),
         (status = 410, description = "Su resultado ya no se guarda", body = Problema)))]
-async fn dar_resultado(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<RespuestaComando>, Problema> {
+async fn dar_resultado(
+    Permitido { app, .. }: Permitido<SuComando>,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaComando>, Problema> {
     let (comando, estado, recurso, problema) = match app.mediador.consultar(ObtenerResultado { id }).await? {
         Resultado::Pendiente => (None, "pendiente", None, None),
         Resultado::Terminado(terminado) => match terminado.fin {

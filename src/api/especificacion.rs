@@ -6,13 +6,14 @@ use axum::response::IntoResponse;
 use axum::{Extension, Router};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Documento, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::App;
+use super::acceso::Puerta;
 use super::idempotencia::LARGO_MAXIMO;
 use super::problema::Problema;
 
@@ -33,7 +34,7 @@ pub fn base() -> Documento {
 }
 
 /// La ruta del documento.
-pub fn rutas() -> OpenApiRouter<App> {
+pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new().routes(routes!(especificacion))
 }
 
@@ -41,26 +42,35 @@ pub fn rutas() -> OpenApiRouter<App> {
 #[derive(Clone)]
 pub struct Publicado(Bytes);
 
-/// Termina el documento.
-pub fn publicar(mut documento: Documento) -> Publicado {
-    ProblemasComunes.modify(&mut documento);
+/// El nombre con que el documento se refiere a cómo hay que identificarse.
+const FICHA: &str = "ficha";
+
+/// Termina el documento; `cerrado` si hay que identificarse.
+pub fn publicar(mut documento: Documento, cerrado: bool) -> Publicado {
+    let descripcion = "La ficha que da `POST /clientes/sesion`, o la clave de servicio. Sólo en modo cerrado.";
+    let esquema = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(descripcion)).build();
+    let componentes = documento.components.get_or_insert_default();
+    componentes.add_security_scheme(FICHA, SecurityScheme::Http(esquema));
+    ProblemasComunes { cerrado }.modify(&mut documento);
     Publicado(serde_json::to_vec(&documento).unwrap_or_default().into())
 }
 
 /// Devuelve la especificación OpenAPI 3.1 de este servicio.
-#[utoipa::path(get, path = "/spec", tag = "especificación",
+#[utoipa::path(get, path = "/spec", tag = "especificación", security(()),
     responses((status = 200, description = "El documento", body = serde_json::Value)))]
 async fn especificacion(Extension(Publicado(documento)): Extension<Publicado>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], documento)
 }
 
 /// La página `/docs`, que viaja dentro del programa y no pide nada a nadie más.
-pub fn pagina() -> Router<App> {
+pub fn pagina() -> Router<Puerta> {
     SwaggerUi::new("/docs").config(Config::from("/spec").validator_url("none")).into()
 }
 
 /// Los problemas que puede dar cualquier operación de su forma, para no repetirlos en cada una.
-struct ProblemasComunes;
+struct ProblemasComunes {
+    cerrado: bool,
+}
 
 impl Modify for ProblemasComunes {
     fn modify(&self, documento: &mut Documento) {
@@ -68,6 +78,7 @@ impl Modify for ProblemasComunes {
             let con_id = ruta.contains('{');
             for operacion in [&mut elemento.get, &mut elemento.post].into_iter().flatten() {
                 completar(operacion, con_id);
+                exigir_ficha(operacion, self.cerrado);
             }
             if let Some(operacion) = &mut elemento.post {
                 admitir_clave(operacion);
@@ -80,13 +91,18 @@ fn completar(operacion: &mut Operation, con_id: bool) {
     let con_cuerpo = operacion.request_body.is_some();
     let del_negocio =
         operacion.tags.iter().flatten().any(|etiqueta| etiqueta != "salud" && etiqueta != "especificación");
+    // Una operación pública lo dice: `security(())`.
+    let publica = operacion.security.is_some();
     let con_parametros = operacion.parameters.as_ref().is_some_and(|parametros| !parametros.is_empty());
     let comunes = [
         ("400", con_cuerpo || con_parametros, "Los datos no se pueden leer o rompen una regla"),
+        ("401", !publica, "No se sabe quién llama: falta la ficha o no sirve (sólo en modo cerrado)"),
+        ("403", !publica, "Quien llama no puede hacer eso (sólo en modo cerrado)"),
         ("404", con_id, "No existe nada con esa identidad"),
         ("408", con_cuerpo, "El cuerpo tardó demasiado en llegar"),
         ("413", con_cuerpo, "El cuerpo es demasiado grande"),
         ("415", con_cuerpo, "El cuerpo no es JSON"),
+        ("429", publica && con_cuerpo, "Demasiados intentos; `Retry-After` dice cuándo volver (sólo en modo cerrado)"),
         ("500", del_negocio, "Error interno"),
         ("503", del_negocio, "El servicio no está disponible; `Retry-After` dice cuándo repetir"),
     ];
@@ -123,6 +139,11 @@ fn admitir_clave(operacion: &mut Operation) {
 
 fn declarar(operacion: &mut Operation, estado: &str, descripcion: &str) {
     operacion.responses.responses.entry(estado.into()).or_insert_with(|| RefOr::T(problema(descripcion)));
+}
+
+fn exigir_ficha(operacion: &mut Operation, cerrado: bool) {
+    let exige = cerrado && operacion.security.is_none();
+    operacion.security = exige.then(|| vec![SecurityRequirement::new::<_, _, &str>(FICHA, [])]);
 }
 
 fn problema(descripcion: &str) -> Response {

@@ -15,21 +15,19 @@ use super::problema::Problema;
 use super::respuesta_asincrona::prefiere_no_esperar;
 use super::vuelos_cuerpos::RespuestaReserva;
 use crate::modulos::clientes::{ClaveUsuario, ErrorClientes, IdUsuario, ObtenerUsuario};
+use crate::seedwork::aplicacion::actor::Actor;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::idempotencia::{Recuerdo, Solicitud, UnaSolaVez};
 use crate::seedwork::aplicacion::mensajes::Handler;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
-use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::servicios::FabricaApp;
 
 /// El nombre de la cabecera.
 pub const CABECERA: &str = "idempotency-key";
 /// Lo más larga que puede ser una clave, en caracteres.
 pub const LARGO_MAXIMO: usize = 255;
-/// El ámbito de quien no dice quién es.
-const DE_TODOS: &str = "";
 
 /// La clave que el cliente le puso a su solicitud, si le puso una.
 pub struct ClaveIdempotencia(Option<ConClave>);
@@ -39,35 +37,42 @@ struct ConClave {
     metodo: String,
     ruta: String,
     asincrona: bool,
-    huellas: Huellas,
 }
 
-impl FromRequestParts<App> for ClaveIdempotencia {
+impl<S: Sync> FromRequestParts<S> for ClaveIdempotencia {
     type Rejection = Problema;
 
-    async fn from_request_parts(partes: &mut Parts, app: &App) -> Result<Self, Problema> {
+    async fn from_request_parts(partes: &mut Parts, _: &S) -> Result<Self, Problema> {
         let Some(clave) = leer(&partes.headers)? else { return Ok(Self(None)) };
         Ok(Self(Some(ConClave {
             clave,
             metodo: partes.method.to_string(),
             ruta: partes.uri.path().to_owned(),
             asincrona: prefiere_no_esperar(&partes.headers),
-            huellas: app.huellas.clone(),
         })))
     }
 }
 
 impl ClaveIdempotencia {
-    /// La solicitud, con ese cuerpo.
-    pub fn con(self, cuerpo: &[u8]) -> Option<Solicitud> {
-        let ConClave { clave, metodo, ruta, asincrona, huellas } = self.0?;
-        let huella = huellas.de(&[metodo.as_bytes(), ruta.as_bytes(), &[u8::from(asincrona)], cuerpo]);
-        Some(Solicitud { ambito: DE_TODOS.to_owned(), clave, huella })
+    /// La solicitud, con ese cuerpo y de quien la hace.
+    pub fn con(self, app: &App, contexto: &Contexto, cuerpo: &[u8]) -> Option<Solicitud> {
+        let ConClave { clave, metodo, ruta, asincrona } = self.0?;
+        let huella = app.huellas.de(&[metodo.as_bytes(), ruta.as_bytes(), &[u8::from(asincrona)], cuerpo]);
+        Some(Solicitud { ambito: ambito(contexto.actor), clave, huella })
     }
 
     /// La solicitud, si su ruta no lee ningún cuerpo.
-    pub fn sin_cuerpo(self) -> Option<Solicitud> {
-        self.con(&[])
+    pub fn sin_cuerpo(self, app: &App, contexto: &Contexto) -> Option<Solicitud> {
+        self.con(app, contexto, &[])
+    }
+}
+
+/// De quién son las claves: las de un usuario no se encuentran con las de otro.
+fn ambito(actor: Actor) -> String {
+    match actor {
+        Actor::Abierto | Actor::Anonimo => String::new(),
+        Actor::Usuario(id) | Actor::Administrador(id) => id.to_string(),
+        Actor::Servicio => "servicio".to_owned(),
     }
 }
 

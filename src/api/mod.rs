@@ -1,5 +1,6 @@
 //! El borde HTTP: interpreta la petición, la despacha por el mediador y responde. Nada más.
 
+pub mod acceso;
 pub mod capas;
 mod clientes;
 mod clientes_cuerpos;
@@ -7,14 +8,17 @@ mod comandos;
 mod cuerpo;
 pub mod especificacion;
 mod fechas;
+mod frecuencia;
 mod idempotencia;
 mod objeto;
 mod opcional;
 mod paginas;
+mod permisos;
 mod problema;
 mod respuesta_asincrona;
 mod ruta;
 mod salud;
+mod seguridad;
 pub mod servidor;
 mod vuelos;
 mod vuelos_cuerpos;
@@ -25,13 +29,14 @@ use axum::Router;
 use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::acceso::{Acceso, Puerta};
 use self::problema::Problema;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::seedwork::infraestructura::mensajeria::pulsar::Pulso;
 use crate::servicios::{DespachadorApp, MediadorApp};
 
-/// Lo que comparten todas las rutas.
+/// Lo que comparten todas las rutas; cada una lo recibe de [`acceso::Permitido`].
 #[derive(Clone)]
 pub struct App {
     /// Por donde se despacha todo.
@@ -44,6 +49,8 @@ pub struct App {
     pub huellas: Huellas,
     /// Para saber si la base de datos responde.
     pub lectura: Conexiones,
+    /// A quién se deja pasar.
+    pub acceso: Arc<Acceso>,
 }
 
 /// Todas las rutas, con su especificación y sus capas.
@@ -62,7 +69,7 @@ pub fn rutas(app: App) -> Router {
             let detalle = "Esa ruta no admite ese método; la cabecera Allow dice cuáles";
             Problema::nuevo(StatusCode::METHOD_NOT_ALLOWED, "metodo-no-admitido", "Método no admitido", detalle)
         })
-        .layer(axum::Extension(especificacion::publicar(openapi)))
-        .with_state(app);
+        .layer(axum::Extension(especificacion::publicar(openapi, app.acceso.es_cerrado())))
+        .with_state(Puerta::de(app));
     capas::vestir(rutas)
 }

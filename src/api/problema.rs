@@ -1,17 +1,23 @@
 //! Problemas de HTTP (RFC 9457), en español y con la misma forma para todos los errores que hay.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::seedwork::aplicacion::actor::ANombreDeOtro;
 use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::dominio::reglas::ReglaRota;
 
 /// Cuánto conviene esperar antes de repetir, en segundos.
-const REPETIR_EN: HeaderValue = HeaderValue::from_static("1");
+const REPETIR_EN: u64 = 1;
+
+/// Con qué empieza el nombre de todo problema.
+const TIPO: &str = "urn:aeroalpes:problema:";
 
 /// Un problema, tal como viaja (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -44,14 +50,14 @@ pub struct Problema {
     #[serde(skip_serializing_if = "Option::is_none")]
     id_solicitud: Option<String>,
     #[serde(skip)]
-    repetible: bool,
+    repetir_en: Option<u64>,
 }
 
 impl Problema {
     /// Un problema con ese estado, nombre y detalle.
     pub fn nuevo(status: StatusCode, codigo: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("urn:aeroalpes:problema:{codigo}"),
+            r#type: format!("{TIPO}{codigo}"),
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -59,8 +65,13 @@ impl Problema {
             parametro: None,
             error: None,
             id_solicitud: None,
-            repetible: false,
+            repetir_en: None,
         }
+    }
+
+    /// Si es el problema de ese nombre.
+    pub fn es(&self, codigo: &str) -> bool {
+        self.r#type.strip_prefix(TIPO) == Some(codigo)
     }
 
     /// Los datos enviados no se pueden leer.
@@ -86,8 +97,20 @@ impl Problema {
         Self { id_solicitud: Some(id.to_owned()), ..self }
     }
 
+    /// Quien llama no puede hacer eso.
+    pub fn prohibido(codigo: &str, detalle: impl Into<String>) -> Self {
+        Self::nuevo(StatusCode::FORBIDDEN, codigo, "No se permite", detalle)
+    }
+
+    /// Quien llama ya lo intentó demasiadas veces, y puede volver pasado ese tiempo.
+    pub fn demasiados_intentos(espera: Duration) -> Self {
+        let (estado, detalle) = (StatusCode::TOO_MANY_REQUESTS, "Demasiados intentos: espere lo que dice Retry-After");
+        let problema = Self::nuevo(estado, "demasiados-intentos", "Demasiados intentos", detalle);
+        Self { repetir_en: Some(espera.as_secs() + 1), ..problema }
+    }
+
     fn con_espera(self, repetible: bool) -> Self {
-        Self { repetible, ..self }
+        Self { repetir_en: repetible.then_some(REPETIR_EN), ..self }
     }
 
     fn estado(&self) -> StatusCode {
@@ -103,8 +126,8 @@ impl Problema {
             // RFC 9110, sección 15.5.2: un 401 dice siempre cómo autenticarse.
             respuesta.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.repetible {
-            respuesta.headers_mut().insert(header::RETRY_AFTER, REPETIR_EN);
+        if let Some(segundos) = self.repetir_en {
+            respuesta.headers_mut().insert(header::RETRY_AFTER, segundos.into());
         }
         respuesta
     }
@@ -129,6 +152,12 @@ impl<E: ErrorModulo> From<E> for Problema {
 impl From<ReglaRota> for Problema {
     fn from(rota: ReglaRota) -> Self {
         Rechazo::from(rota).into()
+    }
+}
+
+impl From<ANombreDeOtro> for Problema {
+    fn from(error: ANombreDeOtro) -> Self {
+        Self::prohibido("a-nombre-de-otro", error.to_string()).en("/id_cliente")
     }
 }
 

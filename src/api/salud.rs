@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -11,13 +10,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::App;
+use super::acceso::{Permitido, Puerta};
+use super::permisos::Publico;
 
 /// Cuánto se espera a la base de datos antes de decir que no responde.
 const PLAZO: Duration = Duration::from_secs(2);
 
 /// Las rutas de la salud.
-pub fn rutas() -> OpenApiRouter<App> {
+pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new().routes(routes!(salud)).routes(routes!(vivo)).routes(routes!(listo))
 }
 
@@ -40,22 +40,22 @@ struct Listo {
 }
 
 /// Dice que el servicio está en pie.
-#[utoipa::path(get, path = "/health", tag = "salud", responses((status = 200, description = "En pie", body = Vivo)))]
+#[utoipa::path(get, path = "/health", tag = "salud", security(()), responses((status = 200, description = "En pie", body = Vivo)))]
 async fn salud() -> Json<Vivo> {
     Json(Vivo { status: "up" })
 }
 
 /// Dice que el proceso vive, aunque le falte algo.
-#[utoipa::path(get, path = "/health/live", tag = "salud", responses((status = 200, description = "Vive", body = Vivo)))]
+#[utoipa::path(get, path = "/health/live", tag = "salud", security(()), responses((status = 200, description = "Vive", body = Vivo)))]
 async fn vivo() -> Json<Vivo> {
     salud().await
 }
 
 /// Dice si puede atender, o qué le falta.
-#[utoipa::path(get, path = "/health/ready", tag = "salud",
+#[utoipa::path(get, path = "/health/ready", tag = "salud", security(()),
     responses((status = 200, description = "Puede atender", body = Listo),
         (status = 503, description = "No puede atender", body = Listo)))]
-async fn listo(State(app): State<App>) -> (StatusCode, Json<Listo>) {
+async fn listo(Permitido { app, .. }: Permitido<Publico>) -> (StatusCode, Json<Listo>) {
     if timeout(PLAZO, app.lectura.responde()).await.unwrap_or(false) {
         return match &app.broker {
             Some(pulso) if !pulso.late() => {

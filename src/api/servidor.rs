@@ -15,7 +15,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tower_http::add_extension::AddExtension;
 use tracing::{debug, warn};
+
+use super::acceso::Par;
 
 /// Cuánto puede tardar un cliente en enviar las cabeceras, o en estar callado entre dos solicitudes.
 const PLAZO_CABECERAS: Duration = Duration::from_secs(15);
@@ -46,8 +49,8 @@ pub async fn atender(
         };
         while tareas.try_join_next().is_some() {}
         match aceptada {
-            Ok((conexion, turno)) => {
-                let servida = atender_conexion(conexion, rutas.clone(), &en_curso);
+            Ok((conexion, par, turno)) => {
+                let servida = atender_conexion(conexion, par, rutas.clone(), &en_curso);
                 tareas.spawn(async move {
                     servida.await;
                     drop(turno);
@@ -79,14 +82,15 @@ fn conexiones_posibles() -> io::Result<usize> {
 async fn aceptar(
     escucha: &TcpListener,
     turnos: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Par, tokio::sync::OwnedSemaphorePermit)> {
     let turno = Arc::clone(turnos).acquire_owned().await.map_err(io::Error::other)?;
-    let (conexion, _) = escucha.accept().await?;
-    Ok((conexion, turno))
+    let (conexion, par) = escucha.accept().await?;
+    Ok((conexion, Par(par), turno))
 }
 
 fn atender_conexion(
     conexion: TcpStream,
+    par: Par,
     rutas: Router,
     en_curso: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -97,7 +101,7 @@ fn atender_conexion(
     let servida = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PLAZO_CABECERAS)
-        .serve_connection(TokioIo::new(conexion), TowerToHyperService::new(rutas));
+        .serve_connection(TokioIo::new(conexion), TowerToHyperService::new(AddExtension::new(rutas, par)));
     let vigilada = en_curso.watch(servida);
     async move {
         if let Err(error) = vigilada.await {

@@ -1,7 +1,6 @@
 //! Rutas de las reservas.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -10,12 +9,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::App;
-use super::capas::ContextoHttp;
+use super::acceso::{Permitido, Puerta};
 use super::cuerpo::Cuerpo;
 use super::fechas::Fecha;
 use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
+use super::permisos::{Administracion, ConFicha, SuReserva};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, aceptar, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
@@ -26,7 +25,7 @@ use crate::modulos::vuelos::{
 };
 
 /// Las rutas del módulo.
-pub fn rutas() -> OpenApiRouter<App> {
+pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new()
         .routes(routes!(reservar, listar))
         .routes(routes!(reservar_asincrona))
@@ -44,13 +43,14 @@ pub fn rutas() -> OpenApiRouter<App> {
         (status = 409, description = "El cliente está desactivado", body = Problema),
         (status = 422, description = "El cliente no existe", body = Problema)))]
 async fn reservar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<ConFicha>,
     clave: ClaveIdempotencia,
     Cuerpo(cuerpo, texto): Cuerpo<CuerpoReserva>,
 ) -> Result<Response, Problema> {
+    let comando = cuerpo.comando(contexto.actor)?;
     let formar = |reserva| Respuesta::nueva(RespuestaReserva::from(reserva));
-    cumplir(&app, contexto, clave.con(&texto), cuerpo.comando()?, formar).await
+    let solicitud = clave.con(&app, &contexto, &texto);
+    cumplir(&app, contexto, solicitud, comando, formar).await
 }
 
 /// Acepta una reserva para crearla después (pasos 2 y 3 del tutorial); `/comandos/{id}` dice cómo terminó.
@@ -58,26 +58,33 @@ async fn reservar(
     responses((status = 202, description = "Aceptada", body = RespuestaAceptado,
         headers(("Location" = String, description = "Dónde preguntar cómo terminó")))))]
 async fn reservar_asincrona(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<ConFicha>,
     clave: ClaveIdempotencia,
     Cuerpo(cuerpo, texto): Cuerpo<CuerpoReserva>,
 ) -> Result<Response, Problema> {
-    aceptar(&app, contexto, clave.con(&texto), cuerpo.comando()?).await
+    let comando = cuerpo.comando(contexto.actor)?;
+    let solicitud = clave.con(&app, &contexto, &texto);
+    aceptar(&app, contexto, solicitud, comando).await
 }
 
 /// Devuelve una reserva.
 #[utoipa::path(get, path = "/vuelos/reserva/{id}", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
     responses((status = 200, description = "La reserva", body = RespuestaReserva)))]
-async fn dar_reserva(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<RespuestaReserva>, Problema> {
+async fn dar_reserva(
+    Permitido { app, .. }: Permitido<SuReserva>,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<RespuestaReserva>, Problema> {
     Ok(Json(app.mediador.consultar(ObtenerReserva { id: IdReserva(id) }).await?.into()))
 }
 
 /// Devuelve una reserva: la misma respuesta que `/vuelos/reserva/{id}`, con el nombre que le da el tutorial.
 #[utoipa::path(get, path = "/vuelos/reserva-query/{id}", tag = "vuelos", params(("id" = Uuid, Path, description = "La reserva")),
     responses((status = 200, description = "La reserva", body = RespuestaReserva)))]
-async fn dar_reserva_usando_query(app: State<App>, id: IdDeRuta) -> Result<Json<RespuestaReserva>, Problema> {
-    dar_reserva(app, id).await
+async fn dar_reserva_usando_query(
+    permitido: Permitido<SuReserva>,
+    id: IdDeRuta,
+) -> Result<Json<RespuestaReserva>, Problema> {
+    dar_reserva(permitido, id).await
 }
 
 /// Qué reservas se listan; las condiciones se suman.
@@ -114,7 +121,7 @@ impl ParametrosReservas {
     responses((status = 200, description = "Una página de reservas", body = Vec<RespuestaResumen>,
         headers(("Link" = Option<String>, description = "La página siguiente, si la hay: `<…>; rel=\"next\"`")))))]
 async fn listar(
-    State(app): State<App>,
+    Permitido { app, .. }: Permitido<Administracion>,
     Parametros(filtro): Parametros<ParametrosReservas>,
     pagina: PaginaPedida,
 ) -> Result<impl IntoResponse, Problema> {
@@ -130,14 +137,14 @@ async fn listar(
         (status = 202, description = "Aceptada, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "La reserva no está pendiente, o está ocupada", body = Problema)))]
 async fn pagar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<SuReserva>,
     IdDeRuta(id): IdDeRuta,
     clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = PagarReserva { id: IdReserva(id) };
-    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
+    let solicitud = clave.sin_cuerpo(&app, &contexto);
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, solicitud, comando).await
 }
 
 /// Aprueba una reserva pagada.
@@ -146,14 +153,14 @@ async fn pagar(
         (status = 202, description = "Aceptada, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "La reserva no está pagada, o está ocupada", body = Problema)))]
 async fn aprobar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<Administracion>,
     IdDeRuta(id): IdDeRuta,
     clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = AprobarReserva { id: IdReserva(id) };
-    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
+    let solicitud = clave.sin_cuerpo(&app, &contexto);
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, solicitud, comando).await
 }
 
 /// Cancela una reserva, de forma definitiva.
@@ -162,14 +169,14 @@ async fn aprobar(
         (status = 202, description = "Aceptada, con `Prefer: respond-async`", body = RespuestaAceptado),
         (status = 409, description = "La reserva ya está cancelada, o está ocupada", body = Problema)))]
 async fn cancelar(
-    State(app): State<App>,
-    ContextoHttp(contexto): ContextoHttp,
+    Permitido { app, contexto, .. }: Permitido<SuReserva>,
     IdDeRuta(id): IdDeRuta,
     clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = CancelarReserva { id: IdReserva(id) };
-    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
+    let solicitud = clave.sin_cuerpo(&app, &contexto);
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, solicitud, comando).await
 }
 
 /// Un evento de una reserva y sus momentos.
@@ -190,7 +197,10 @@ struct RespuestaEvento {
 #[utoipa::path(get, path = "/vuelos/reserva/{id}/historia", tag = "vuelos",
     params(("id" = Uuid, Path, description = "La reserva")),
     responses((status = 200, description = "Sus eventos, en orden", body = Vec<RespuestaEvento>)))]
-async fn historia(State(app): State<App>, IdDeRuta(id): IdDeRuta) -> Result<Json<Vec<RespuestaEvento>>, Problema> {
+async fn historia(
+    Permitido { app, .. }: Permitido<SuReserva>,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<Json<Vec<RespuestaEvento>>, Problema> {
     let eventos = app.mediador.consultar(ObtenerHistoria { id: IdReserva(id) }).await?;
     let respuesta = |evento: EventoEnHistoria| RespuestaEvento {
         r#type: evento.tipo,

@@ -7,10 +7,12 @@ use uuid::Uuid;
 use super::fechas::Fecha;
 use super::objeto::Objeto;
 use super::opcional;
+use super::problema::Problema;
 use crate::modulos::vuelos::{
     Aeropuerto, CrearReserva, IdCliente, IdReserva, Itinerario, Itinerarios, Leg, Odo, ReservaDetalle, ReservaResumen,
     Segmento,
 };
+use crate::seedwork::aplicacion::actor::Actor;
 use crate::seedwork::dominio::reglas::{ReglaRota, construir_lista};
 
 /// Una reserva por crear. Lo que no esté aquí (`id`, fechas, otros miembros) se ignora.
@@ -74,13 +76,14 @@ pub struct CuerpoAeropuerto {
 }
 
 impl CuerpoReserva {
-    /// El comando que crea la reserva, con una identidad nueva.
+    /// El comando que crea la reserva, con una identidad nueva y a nombre de quien puede estar.
     ///
     /// # Errors
-    /// La primera regla rota, con el puntero del dato.
-    pub fn comando(self) -> Result<CrearReserva, ReglaRota> {
+    /// La primera regla rota, con el puntero del dato; 403 si es a nombre de otro.
+    pub fn comando(self, actor: Actor) -> Result<CrearReserva, Problema> {
+        let id_cliente = actor.a_nombre_de(self.id_cliente)?.map(IdCliente);
         let itinerarios = Itinerarios::nuevos(construir_lista("itinerarios", self.itinerarios, itinerario)?)?;
-        Ok(CrearReserva { id: IdReserva::nueva(), id_cliente: self.id_cliente.map(IdCliente), itinerarios })
+        Ok(CrearReserva { id: IdReserva::nueva(), id_cliente, itinerarios })
     }
 }
 

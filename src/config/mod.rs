@@ -1,5 +1,6 @@
 //! La configuración: del entorno y de la línea de órdenes a tipos, o un error que nombra la variable.
 
+mod acceso;
 mod guardar;
 mod lector;
 
@@ -13,8 +14,10 @@ use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use url::Url;
 
+pub use self::acceso::{Cerrado, Modo};
 use self::lector::{Lector, interpretar, sin_mostrar};
 
+use crate::modulos::clientes::PlazosFichas;
 use crate::seedwork::infraestructura::conexiones::PlazosPg;
 use crate::seedwork::infraestructura::purga::Guardar;
 
@@ -71,6 +74,10 @@ impl Bus {
 pub struct Config {
     /// Dónde escucha el servidor HTTP.
     pub escucha: SocketAddr,
+    /// A quién se atiende.
+    pub modo: Modo,
+    /// Cuánto duran las fichas de sesión y sus claves.
+    pub fichas: PlazosFichas,
     /// Dónde están los datos.
     pub base: Base,
     /// Por dónde van los mensajes.
@@ -98,6 +105,8 @@ pub struct Opciones {
     pub datos: Option<String>,
     /// `--bus`.
     pub bus: Option<String>,
+    /// `--abierto-en-red`.
+    pub abierto_en_red: bool,
 }
 
 /// De dónde se leen las variables.
@@ -112,6 +121,8 @@ impl Config {
         let lector = Lector { entorno };
         let config = Self {
             escucha: escucha(&lector, opciones.escucha)?,
+            modo: acceso::modo(&lector, opciones.abierto_en_red)?,
+            fichas: acceso::plazos_fichas(&lector)?,
             base: base(&lector, opciones.datos, carpeta)?,
             bus: bus(&lector, opciones.bus)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,

@@ -95,7 +95,9 @@ async fn la_ayuda_esta_en_espanol() {
     for parte in ["AeroAlpes: reservas", "Uso: aeroalpes <ORDEN>", "Órdenes:", "Opciones:", "variables de entorno"] {
         assert!(salida(&general).contains(parte), "{}", salida(&general));
     }
-    for orden in ["servir", "migrar", "purgar", "letras-muertas", "postgres", "salud", "prueba-final"] {
+    let ordenes =
+        ["servir", "migrar", "purgar", "letras-muertas", "administrador", "postgres", "salud", "prueba-final"];
+    for orden in ordenes {
         assert!(salida(&general).contains(&format!("\n  {orden} ")), "falta {orden}: {}", salida(&general));
         let ayuda = ejecutar(&[orden, "--help"], &[]).await;
         assert_eq!(ayuda.status.code(), Some(0));
@@ -121,6 +123,9 @@ async fn lo_que_no_se_entiende_se_explica_y_sale_con_2() {
     for (argumentos, motivo) in [
         (&["volar"][..], "no existe la orden «volar»"),
         (&["servir", "--rapido"], "no existe la opción «--rapido»"),
+        (&["administrador", "conceder", "x"], "el valor «x» no sirve para <ID>"),
+        (&["administrador", "retirar"], "falta <ID>"),
+        (&["administrador", "quitar"], "no existe la orden «quitar»"),
         (&["postgres", "--puerto", "x"], "el valor «x» no sirve para --puerto <PUERTO>"),
         (&["letras-muertas", "borrar"], "no existe la orden «borrar»"),
         (&["letras-muertas", "ver"], "falta <ID>"),

@@ -1,8 +1,9 @@
-//! Ni la contraseña ni su cifrado salen en una respuesta, un registro o un mensaje.
+//! Ningún secreto sale en una respuesta, un registro o un mensaje: contraseñas, claves y fichas.
 
 use serde_json::{Value, json};
 
 use crate::apoyo::{PASSWORD, Prueba, id, reserva_de, usuario};
+use crate::cerrado::{CLAVE, Cerrada, iniciar_sesion};
 use crate::comun::servicio::Respuesta;
 
 /// Todo lo que un usuario puede hacer, también mal; da cada respuesta.
@@ -85,4 +86,63 @@ async fn los_registros_no_llevan_datos_personales() {
     }
     let lineas: Vec<Value> = registros.lines().map(|linea| serde_json::from_str(linea).unwrap()).collect();
     assert!(lineas.iter().any(|linea| linea["span"]["ruta"] == "/clientes/sesion"), "{registros}");
+}
+
+/// Todo lo que se hace con fichas y claves, también mal; da cada respuesta, salvo la que lleva la ficha, y la ficha.
+async fn usar_lo_cerrado(cerrada: &Cerrada) -> (Vec<Respuesta>, String) {
+    let ana = cerrada.sesion("ana@ejemplo.co").await;
+    let ruta = format!("/clientes/usuario/{}", ana.id);
+    let casi = format!("{}x", ana.ficha);
+    let respuestas = vec![
+        cerrada.get(&ruta, &ana.ficha).await,
+        cerrada.post("/vuelos/reserva-comando", &ana.ficha, &crate::apoyo::reserva()).await,
+        cerrada.get("/clientes/usuario", &ana.ficha).await,
+        cerrada.get("/clientes/usuario", CLAVE).await,
+        cerrada.get("/clientes/usuario", &format!("{CLAVE}x")).await,
+        cerrada.get(&ruta, &casi).await,
+        cerrada.get("/spec", CLAVE).await,
+        cerrada.ordenar(&format!("{ruta}/desactivar"), &ana.ficha).await,
+        cerrada.get(&ruta, &ana.ficha).await,
+        iniciar_sesion(&cerrada.0.servicio, "ana@ejemplo.co", PASSWORD).await,
+    ];
+    (respuestas, ana.ficha)
+}
+
+#[tokio::test]
+async fn ni_la_clave_de_servicio_ni_las_fichas_ni_sus_claves_salen_por_ninguna_parte() {
+    let cerrada = Cerrada::con(&[("RUST_LOG", "trace")]).await;
+    let (respuestas, ficha) = usar_lo_cerrado(&cerrada).await;
+    let estados: Vec<_> = respuestas.iter().map(|respuesta| respuesta.estado).collect();
+    assert_eq!(estados, [200, 202, 403, 200, 401, 401, 200, 200, 401, 401]);
+    let servicio = &cerrada.0.servicio;
+    servicio.pedir_que_pare();
+    servicio.registros.esperar("se pidió parar").await;
+
+    let mut conexion = cerrada.0.base.conectar().await;
+    let leer = "SELECT encode(valor, 'hex'), rtrim(encode(valor, 'base64'), '=') FROM claves_fichas";
+    let (hexadecimal, base64): (String, String) = sqlx::query_as(leer).fetch_one(&mut conexion).await.unwrap();
+    // De la ficha basta con su contenido cifrado: lo demás dice sólo qué es y con qué clave.
+    let contenido = ficha.split('.').nth(2).unwrap();
+    let donde = respuestas.iter().map(|respuesta| format!("{} {:?}", respuesta.texto, respuesta.cabeceras));
+    let donde = donde.chain([servicio.registros.texto(), servicio.salida.texto()]);
+    let donde = donde.chain([todas_las_tablas(&cerrada, "claves_fichas").await]);
+    for (numero, texto) in donde.enumerate() {
+        for secreto in [CLAVE, contenido, &hexadecimal, &base64] {
+            assert!(!texto.contains(secreto), "un secreto aparece en la salida {numero}");
+        }
+    }
+}
+
+/// Lo guardado en todas las tablas salvo una, como texto.
+async fn todas_las_tablas(cerrada: &Cerrada, salvo: &str) -> String {
+    let mut conexion = cerrada.0.base.conectar().await;
+    let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> $1";
+    let tablas: Vec<String> = sqlx::query_scalar(sql).bind(salvo).fetch_all(&mut conexion).await.unwrap();
+    assert!(tablas.len() > 8, "{tablas:?}");
+    let mut texto = String::new();
+    for tabla in tablas {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT t::text FROM {tabla} t"));
+        texto += &sqlx::query_scalar::<_, String>(sql).fetch_all(&mut conexion).await.unwrap().join("\n");
+    }
+    texto
 }

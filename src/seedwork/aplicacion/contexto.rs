@@ -1,11 +1,15 @@
-//! Cuándo y a raíz de qué se pidió algo: viaja desde la petición hasta la bandeja de salida.
+//! Quién, cuándo y a raíz de qué pidió algo: viaja desde la petición hasta la bandeja de salida.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::actor::Actor;
+
 /// El contexto de una orden. Los handlers lo leen de la unidad de trabajo.
 #[derive(Debug, Clone)]
 pub struct Contexto {
+    /// Quién lo pide.
+    pub actor: Actor,
     /// Identifica todo lo que nace de una misma petición.
     pub correlacion: String,
     /// El mensaje que provocó la orden, si la provocó un mensaje.
@@ -17,14 +21,20 @@ pub struct Contexto {
 }
 
 impl Contexto {
-    /// El contexto de una petición que empieza ahora.
+    /// El contexto de algo que empieza ahora y pide un sistema de confianza; lo que llega por el bus lo es.
     #[must_use]
     pub fn nuevo(correlacion: String, traceparent: String) -> Self {
-        Self { correlacion, causa: None, traceparent, momento: ahora() }
+        Self { actor: Actor::Servicio, correlacion, causa: None, traceparent, momento: ahora() }
     }
 }
 
 impl Contexto {
+    /// El mismo contexto, de parte de ese actor.
+    #[must_use]
+    pub fn de(self, actor: Actor) -> Self {
+        Self { actor, ..self }
+    }
+
     /// El mismo contexto, en el momento en que se empieza a cumplir la orden.
     #[must_use]
     pub fn ahora(self) -> Self {

@@ -1,5 +1,6 @@
 //! Puertos de la aplicación: mensajes, mediador, reacciones y unidad de trabajo.
 
+pub mod actor;
 pub mod causas;
 pub mod contexto;
 #[cfg(test)]

@@ -46,6 +46,9 @@ pub trait ConsultasResultados: Send + Sync {
     /// Qué dice de sí misma esa identidad.
     fn procedencia(&self, id: Uuid) -> Procedencia;
 
+    /// El usuario que lo pidió, si fue uno que no administra.
+    fn dueno(&self, id: Uuid) -> impl Future<Output = Result<Option<Uuid>, Falla>> + Send;
+
     /// El resultado guardado, si lo hay.
     fn terminado(&self, id: Uuid) -> impl Future<Output = Result<Option<Terminado>, Falla>> + Send;
 }
@@ -53,6 +56,13 @@ pub trait ConsultasResultados: Send + Sync {
 /// El resultado de un comando aceptado.
 #[derive(Debug, Clone, Copy)]
 pub struct ObtenerResultado {
+    /// El comando.
+    pub id: Uuid,
+}
+
+/// De qué usuario es un comando aceptado, si lo pidió uno que no administra.
+#[derive(Debug, Clone, Copy)]
+pub struct DuenoDeComando {
     /// El comando.
     pub id: Uuid,
 }
@@ -115,5 +125,17 @@ impl<L: ConsultasResultados> HandlerQuery<L> for ObtenerResultado {
             Procedencia::Caducada => Err(ErrorResultados::Caducado),
             Procedencia::Ajena => Err(ErrorResultados::NoExiste),
         }
+    }
+}
+
+impl Query for DuenoDeComando {
+    const NOMBRE: &'static str = "DuenoDeComando";
+    type Resultado = Option<Uuid>;
+    type Error = ErrorResultados;
+}
+
+impl<L: ConsultasResultados> HandlerQuery<L> for DuenoDeComando {
+    async fn responder(self, lector: &mut L) -> Result<Option<Uuid>, ErrorResultados> {
+        Ok(lector.dueno(self.id).await?)
     }
 }

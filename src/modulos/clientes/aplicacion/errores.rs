@@ -28,6 +28,9 @@ pub enum ErrorClientes {
     /// El e-mail o la contraseña no son correctos; a propósito, no dice cuál.
     #[error("El e-mail o la contraseña no son correctos")]
     CredencialesIncorrectas,
+    /// La ficha no es de ningún usuario activo, o caducó; a propósito, no dice cuál.
+    #[error("La ficha no sirve: inicie sesión de nuevo")]
+    FichaInvalida,
     /// El estado del usuario no lo permite.
     #[error(transparent)]
     Cambio(#[from] CambioNoPermitido),
@@ -69,6 +72,7 @@ impl ErrorModulo for ErrorClientes {
             Self::EmailEnUso => (Clase::Conflicto, "email-en-uso"),
             Self::CodigoIncorrecto => (Clase::Invalido, "codigo-incorrecto"),
             Self::CredencialesIncorrectas => (Clase::NoAutenticado, "credenciales-incorrectas"),
+            Self::FichaInvalida => (Clase::NoAutenticado, "ficha-invalida"),
             Self::Cambio(_) => (Clase::Conflicto, "cambio-no-permitido"),
             Self::Rechazo(rechazo) => return rechazo.clone(),
             Self::Falla(falla) => return falla.into(),

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 
+use secrecy::SecretString;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::dto::UsuarioVista;
-use super::queries::{ClaveUsuario, ReservaDeUsuario};
+use super::queries::{ClaveUsuario, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario, Usuario};
@@ -86,8 +87,35 @@ pub trait ConsultasUsuarios: Send + Sync {
         pedido: Pedido,
     ) -> impl Future<Output = Result<Vec<ReservaDeUsuario>, Falla>> + Send;
 
+    /// El usuario de esa identidad, si está activo, y lo que puede.
+    fn activo(&self, id: IdUsuario) -> impl Future<Output = Result<Option<Portador>, Falla>> + Send;
+
     /// Con qué se autentica el usuario activo de ese e-mail.
     fn credencial(&self, email: &Email) -> impl Future<Output = Result<Option<Credencial>, Falla>> + Send;
+}
+
+/// Emite y reconoce fichas de sesión (*bearer tokens*, RFC 6750), las mismas en todas las instancias.
+pub trait FichasSesion: Send + Sync {
+    /// Una ficha nueva para ese usuario.
+    ///
+    /// # Errors
+    /// Las del almacén.
+    fn emitir(&self, usuario: IdUsuario) -> impl Future<Output = Result<Ficha, Falla>> + Send;
+
+    /// De quién es una ficha, si es nuestra y no ha caducado. No dice si ese usuario sigue activo.
+    ///
+    /// # Errors
+    /// Las del almacén.
+    fn portador(&self, ficha: &str) -> impl Future<Output = Result<Option<IdUsuario>, Falla>> + Send;
+}
+
+/// Una ficha de sesión.
+#[derive(Debug)]
+pub struct Ficha {
+    /// Lo que presenta quien la lleva.
+    pub texto: SecretString,
+    /// Hasta cuándo vale.
+    pub caduca_en: OffsetDateTime,
 }
 
 /// Con qué se autentica un usuario.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::repositorios::estado;
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::puertos::{ConsultasUsuarios, Credencial};
-use crate::modulos::clientes::aplicacion::queries::{ClaveUsuario, ReservaDeUsuario};
+use crate::modulos::clientes::aplicacion::queries::{ClaveUsuario, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario};
@@ -78,6 +78,13 @@ impl<S: Send + Sync> ConsultasUsuarios for LectorPg<S> {
             .into_iter()
             .map(|(id_reserva, fecha_creacion)| ReservaDeUsuario { id_reserva, fecha_creacion })
             .collect())
+    }
+
+    async fn activo(&self, id: IdUsuario) -> Result<Option<Portador>, Falla> {
+        let sql = "SELECT EXISTS (SELECT FROM administradores WHERE id_usuario = id) FROM usuarios \
+                   WHERE id = $1 AND estado IN ('registrado', 'validado')";
+        let fila: Option<(bool,)> = self.leer_una(sqlx::query_as(sql).bind(id.0)).await?;
+        Ok(fila.map(|(administra,)| Portador { id, administra }))
     }
 
     async fn credencial(&self, email: &Email) -> Result<Option<Credencial>, Falla> {

@@ -1,8 +1,10 @@
 //! Usuarios en PostgreSQL y en los mensajes, y los servicios que el módulo pide fuera.
 
+pub mod administradores;
 mod argon2id;
 mod codigos;
 mod consultas;
+pub mod fichas;
 mod repositorios;
 pub mod rutas;
 pub mod schema;

@@ -7,7 +7,10 @@ use time::OffsetDateTime;
 
 use super::argon2id::Argon2id;
 use super::codigos::CodigosHmac;
-use crate::modulos::clientes::aplicacion::puertos::{CifradoContrasenas, CodigosValidacion, EntregaCodigos};
+use super::fichas::Fichas;
+use crate::modulos::clientes::aplicacion::puertos::{
+    CifradoContrasenas, CodigosValidacion, EntregaCodigos, Ficha, FichasSesion,
+};
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -19,15 +22,16 @@ pub struct ServiciosClientes {
     cifrado: Argon2id,
     codigos: CodigosHmac,
     entrega: Box<dyn EntregaCodigos>,
+    fichas: Fichas,
 }
 
 impl ServiciosClientes {
-    /// Los servicios, con la clave de los códigos de validación y quien los hace llegar.
+    /// Los servicios, con la clave de los códigos de validación, quien los hace llegar y las fichas de sesión.
     ///
     /// # Errors
     /// [`Falla::Interna`] si el cifrado no se puede preparar.
-    pub fn nuevos(clave_codigos: &Clave, entrega: Box<dyn EntregaCodigos>) -> Result<Self, Falla> {
-        Ok(Self { cifrado: Argon2id::nuevo()?, codigos: CodigosHmac::nuevo(clave_codigos)?, entrega })
+    pub fn nuevos(clave_codigos: &Clave, entrega: Box<dyn EntregaCodigos>, fichas: Fichas) -> Result<Self, Falla> {
+        Ok(Self { cifrado: Argon2id::nuevo()?, codigos: CodigosHmac::nuevo(clave_codigos)?, entrega, fichas })
     }
 }
 
@@ -71,5 +75,15 @@ impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CodigosValidacion for
 impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> EntregaCodigos for T {
     fn entregar(&self, id: IdUsuario, codigo: &str) -> Result<(), Falla> {
         self.servicios().as_ref().entrega.entregar(id, codigo)
+    }
+}
+
+impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> FichasSesion for T {
+    async fn emitir(&self, usuario: IdUsuario) -> Result<Ficha, Falla> {
+        self.servicios().as_ref().fichas.emitir(usuario).await
+    }
+
+    async fn portador(&self, ficha: &str) -> Result<Option<IdUsuario>, Falla> {
+        self.servicios().as_ref().fichas.portador(ficha).await
     }
 }

@@ -14,6 +14,8 @@ use super::enrutador::Enrutador;
 use super::ids::IdsComando;
 use super::pulsar::ErrorPulsar;
 use super::pulsar::publicador::{PorPublicar, Publicador};
+use super::resultados::anotar_dueno;
+use crate::seedwork::aplicacion::actor::Actor;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::idempotencia::Solicitud;
 use crate::seedwork::aplicacion::reacciones::Negativa;
@@ -137,6 +139,10 @@ impl<F: Fabrica> Despachador<F> {
         let datos = escribir(esquema, id_comando, contexto.momento, comando).map_err(Falla::interna)?;
         let (topico, tipo, ocurrido_en) = (C::TOPICO, C::NOMBRE, contexto.momento);
         let sobre = Sobre { id: id_comando, topico, clave, tipo, ocurrido_en, datos };
+        if let Actor::Usuario(usuario) = contexto.actor {
+            // Antes de enviarlo: nadie puede preguntar por un comando que no conste de quién es.
+            anotar_dueno(self.salida.conexiones(), id_comando, usuario).await?;
+        }
         match &self.salida {
             Salida::Pulsar(publicador, atraso, ..) if !atraso.hay() => {
                 match publicador.publicar(por_publicar(sobre, contexto)).await {

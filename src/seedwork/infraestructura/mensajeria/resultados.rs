@@ -8,11 +8,12 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ids::IdsComando;
+use super::ids::{IdsComando, VENTANA};
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Fin, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::resultados::{ConsultasResultados, Procedencia, Terminado};
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::lector_pg::LectorPg;
 use crate::seedwork::infraestructura::sentencias::Escritura;
 use crate::seedwork::infraestructura::servicios::ConServicios;
@@ -80,6 +81,20 @@ pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Escritura {
     })
 }
 
+/// Anota de quién es un comando que se va a aceptar, y borra unos pocos de los que ya no se pueden preguntar.
+///
+/// # Errors
+/// Las de la base de datos.
+pub async fn anotar_dueno(conexiones: &Conexiones, id: Uuid, usuario: Uuid) -> Result<(), Falla> {
+    let sql = "WITH viejos AS (DELETE FROM comandos_de_usuarios WHERE id IN (SELECT id FROM comandos_de_usuarios \
+               WHERE aceptado_en < now() - make_interval(secs => $3) ORDER BY aceptado_en LIMIT 4 \
+               FOR UPDATE SKIP LOCKED)) INSERT INTO comandos_de_usuarios (id, id_usuario) VALUES ($1, $2)";
+    // El doble de la ventana: quien pregunte por uno caducado aún sabrá que lo fue.
+    let ventana = (VENTANA * 2).as_secs_f64();
+    conexiones.ejecutar(sqlx::query(sql).bind(id).bind(usuario).bind(ventana)).await?;
+    Ok(())
+}
+
 #[derive(FromRow)]
 struct Fila {
     comando: String,
@@ -90,6 +105,12 @@ struct Fila {
 impl<S: AsRef<IdsComando> + Send + Sync> ConsultasResultados for LectorPg<S> {
     fn procedencia(&self, id: Uuid) -> Procedencia {
         self.servicios().as_ref().procedencia(id, OffsetDateTime::now_utc())
+    }
+
+    async fn dueno(&self, id: Uuid) -> Result<Option<Uuid>, Falla> {
+        let sql = "SELECT id_usuario FROM comandos_de_usuarios WHERE id = $1";
+        let fila: Option<(Uuid,)> = self.leer_una(sqlx::query_as(sql).bind(id)).await?;
+        Ok(fila.map(|(dueno,)| dueno))
     }
 
     async fn terminado(&self, id: Uuid) -> Result<Option<Terminado>, Falla> {
