@@ -170,13 +170,15 @@ async fn componer(
         latidos: fondo(1)?,
         escritura: escritura.clone(),
         atraso: Atraso::default(),
+        aceptaciones: config.ordenes,
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
-    let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
+    let mediador = Mediador::nuevo(fabrica, reacciones(), config.plazo_orden);
+    let mediador = Arc::new(mediador.con_cupos(config.ordenes, config.consultas));
     match &config.bus {
         Bus::Pulsar(_) => {
             anotar_uso(&escritura).await?;

@@ -5,6 +5,7 @@ mod clientes;
 mod clientes_cuerpos;
 mod comandos;
 mod cuerpo;
+mod entrada;
 pub mod especificacion;
 mod fechas;
 mod objeto;

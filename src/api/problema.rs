@@ -1,8 +1,11 @@
 //! Problemas de HTTP (RFC 9457), en español y con la misma forma para todos los errores que hay.
 
+use std::ops::RangeInclusive;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,8 +13,10 @@ use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::dominio::reglas::ReglaRota;
 
-/// Cuánto conviene esperar antes de repetir, en segundos.
-const REPETIR_EN: HeaderValue = HeaderValue::from_static("1");
+/// Cuánto conviene esperar, en segundos, antes de repetir lo que chocó con otra operación.
+const REPETIR_PRONTO: RangeInclusive<u16> = 1..=1;
+/// Lo mismo para lo que no se pudo atender: con azar, porque a todos se les niega a la vez y no deben volver a la vez.
+const REPETIR_LUEGO: RangeInclusive<u16> = 1..=3;
 
 /// Un problema, tal como viaja (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -104,7 +109,9 @@ impl Problema {
             respuesta.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.repetible {
-            respuesta.headers_mut().insert(header::RETRY_AFTER, REPETIR_EN);
+            let sin_lugar = self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16();
+            let segundos = rand::rng().random_range(if sin_lugar { REPETIR_LUEGO } else { REPETIR_PRONTO });
+            respuesta.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(segundos));
         }
         respuesta
     }
@@ -197,11 +204,12 @@ mod pruebas {
 
     #[test]
     fn lo_que_vale_la_pena_repetir_dice_cuando() {
-        for clase in [Clase::Ocupado, Clase::NoDisponible] {
+        let espera = |clase| {
             let respuesta = Problema::from(Rechazo::nuevo(clase, "x", "x")).responder();
-            assert_eq!(respuesta.headers()[header::RETRY_AFTER], "1");
-        }
-        let respuesta = Problema::from(Rechazo::nuevo(Clase::Conflicto, "x", "x")).responder();
-        assert_eq!(respuesta.headers().get(header::RETRY_AFTER), None);
+            respuesta.headers().get(header::RETRY_AFTER).map(|valor| valor.to_str().unwrap().to_owned())
+        };
+        assert_eq!((espera(Clase::Ocupado).as_deref(), espera(Clase::Conflicto)), (Some("1"), None));
+        let esperas: std::collections::BTreeSet<_> = (0..200).filter_map(|_| espera(Clase::NoDisponible)).collect();
+        assert_eq!(esperas.into_iter().collect::<Vec<_>>(), ["1", "2", "3"]);
     }
 }

@@ -14,6 +14,7 @@ use super::ids::IdsComando;
 use super::pulsar::ErrorPulsar;
 use super::pulsar::publicador::{PorPublicar, Publicador};
 use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::turnos::{Cupo, Turnos};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
@@ -57,12 +58,20 @@ pub struct Despachador<F: Fabrica> {
     enrutador: Arc<Enrutador<F>>,
     ids: IdsComando,
     salida: Salida,
+    turnos: Turnos,
 }
 
 impl<F: Fabrica> Despachador<F> {
     /// Un despachador que saca los comandos por ahí.
     pub fn nuevo(enrutador: Arc<Enrutador<F>>, ids: IdsComando, salida: Salida) -> Self {
-        Self { enrutador, ids, salida }
+        let turnos = Turnos::nuevos(Cupo::default());
+        Self { enrutador, ids, salida, turnos }
+    }
+
+    /// Con ese cupo de comandos que se están aceptando.
+    #[must_use]
+    pub fn con_cupo(self, cupo: Cupo) -> Self {
+        Self { turnos: Turnos::nuevos(cupo), ..self }
     }
 
     /// Acepta un comando. Cuando vuelve, el comando se cumplirá o se rechazará, y su resultado se podrá consultar.
@@ -74,6 +83,7 @@ impl<F: Fabrica> Despachador<F> {
         contexto: Contexto,
         comando: &C,
     ) -> Result<Aceptado, ErrorDespacho> {
+        let _hasta_el_recibo = self.turnos.tomar().await?;
         let contexto = contexto.ahora();
         let id_comando = self.ids.nueva(contexto.momento);
         let esquema = self.enrutador.esquema(C::TOPICO);
