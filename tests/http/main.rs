@@ -4,6 +4,7 @@
 mod comun;
 
 mod apagado;
+mod apagado_dificil;
 mod apoyo;
 mod base_caida;
 mod bloqueos;
@@ -11,10 +12,12 @@ mod clientes_reservas;
 mod conexiones;
 mod entrada;
 mod especificacion;
+mod esquemas;
 mod limites;
 mod ordenes;
 mod presion;
 mod problemas;
+mod reintentos;
 mod secretos;
 mod sesiones;
 mod solicitudes;
