@@ -22,6 +22,7 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
     Atraso, ErrorCambioDeBus, anotar_uso, comprobar_vacio,
 };
@@ -173,6 +174,7 @@ async fn componer(
         aceptaciones: config.ordenes,
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;
+    let huellas = Huellas::nuevas(&clave(&escritura, "huellas-solicitud").await?)?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
@@ -189,7 +191,7 @@ async fn componer(
     }
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
+    Ok(Compuesto { app: App { mediador, despachador, broker, huellas, lectura }, mensajes })
 }
 
 /// Las reacciones de todos los módulos.

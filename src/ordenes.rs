@@ -120,7 +120,7 @@ impl Orden {
     /// Cumple la orden y dice con qué código terminar.
     pub async fn cumplir(self) -> Resultado {
         match self {
-            Self::Servir(opciones) => servir(opciones).await,
+            Self::Servir(opciones) => Box::pin(servir(opciones)).await,
             Self::Migrar(opciones) => migrar_esquema(opciones).await,
             Self::Postgres { datos, puerto } => postgres(datos, puerto).await,
             Self::Salud => salud(),

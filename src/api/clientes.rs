@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -13,6 +13,7 @@ use super::App;
 use super::capas::ContextoHttp;
 use super::clientes_cuerpos::{CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaUsuario};
 use super::cuerpo::Cuerpo;
+use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
@@ -20,7 +21,7 @@ use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
     AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EstadoUsuario, IdUsuario, ListarUsuarios,
-    ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
+    ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, UsuarioVista, ValidarUsuario,
 };
 use crate::modulos::vuelos::{IdReserva, ResumirReservas};
 
@@ -39,17 +40,20 @@ pub fn rutas() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", request_body = CuerpoUsuario,
     responses((status = 201, description = "El usuario registrado", body = RespuestaUsuario,
             headers(("Location" = String, description = "La dirección del usuario"))),
-        (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema)))]
+        (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema),
+        (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn registrar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
-    Cuerpo(cuerpo): Cuerpo<CuerpoUsuario>,
-) -> Result<impl IntoResponse, Problema> {
+    clave: ClaveIdempotencia,
+    Cuerpo(cuerpo, texto): Cuerpo<CuerpoUsuario>,
+) -> Result<Response, Problema> {
     let (datos, contrasena) = cuerpo.comprobar(contexto.momento.date())?;
     let comando = RegistrarUsuario { id: IdUsuario::nueva(), datos, contrasena };
-    let usuario = app.mediador.ejecutar(contexto, comando).await?;
-    let direccion = format!("/clientes/usuario/{}", usuario.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, direccion)], Json(RespuestaUsuario::from(usuario))))
+    let formar = |usuario: UsuarioVista| {
+        Respuesta::creada(format!("/clientes/usuario/{}", usuario.id), RespuestaUsuario::from(usuario))
+    };
+    cumplir(&app, contexto, clave.con(&texto), comando, formar).await
 }
 
 /// Devuelve un usuario.
@@ -105,15 +109,18 @@ async fn buscar(
 #[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", request_body = CuerpoValidacion,
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
-        (status = 409, description = "El usuario no está recién registrado", body = Problema)))]
+        (status = 409, description = "El usuario no está recién registrado", body = Problema),
+        (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn validar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-    Cuerpo(cuerpo): Cuerpo<CuerpoValidacion>,
-) -> Result<Json<RespuestaUsuario>, Problema> {
+    clave: ClaveIdempotencia,
+    Cuerpo(cuerpo, texto): Cuerpo<CuerpoValidacion>,
+) -> Result<Response, Problema> {
     let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
-    Ok(Json(app.mediador.ejecutar(contexto, comando).await?.into()))
+    let formar = |usuario| Respuesta::nueva(RespuestaUsuario::from(usuario));
+    cumplir(&app, contexto, clave.con(&texto), comando, formar).await
 }
 
 /// Desactiva a un usuario, de forma definitiva: ya no puede reservar.
@@ -121,15 +128,17 @@ async fn validar(
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario desactivado", body = RespuestaUsuario),
         (status = 202, description = "Aceptado, con `Prefer: respond-async`", body = RespuestaAceptado),
-        (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema)))]
+        (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema),
+        (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn desactivar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
+    clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = DesactivarUsuario { id: IdUsuario(id) };
-    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, comando).await
+    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
 }
 
 /// Lista las reservas de un usuario, de la más nueva a la más vieja.
@@ -150,13 +159,14 @@ async fn reservas(
     Ok((pagina.enlace(suyas.siguiente), Json(cuerpo)))
 }
 
-/// Comprueba unas credenciales.
+/// Comprueba unas credenciales. No cambia nada: con `Idempotency-Key` o sin ella, repetirla es comprobarlas otra vez.
 #[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", request_body = CuerpoSesion,
     responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaUsuario),
         (status = 401, description = "Las credenciales no sirven; no dice por qué", body = Problema)))]
 async fn iniciar_sesion(
     State(app): State<App>,
-    Cuerpo(cuerpo): Cuerpo<CuerpoSesion>,
+    _: ClaveIdempotencia,
+    Cuerpo(cuerpo, _): Cuerpo<CuerpoSesion>,
 ) -> Result<Json<RespuestaUsuario>, Problema> {
     let (email, contrasena) = cuerpo.credenciales();
     Ok(Json(app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?.into()))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
@@ -23,8 +23,8 @@ const PLAZO: Duration = Duration::from_secs(30);
 /// Cuántos niveles de listas y objetos se aceptan.
 const NIVELES: usize = 32;
 
-/// Un cuerpo JSON ya interpretado.
-pub struct Cuerpo<T>(pub T);
+/// Un cuerpo JSON ya interpretado, y tal como llegó.
+pub struct Cuerpo<T>(pub T, pub Bytes);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Cuerpo<T> {
     type Rejection = Problema;
@@ -38,8 +38,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Cuerpo<T> {
             return Err(demasiado_grande());
         }
         let lugar = partes.extensions.get::<Lugar>();
-        let leido = timeout(PLAZO, leer(cuerpo, lugar)).await.unwrap_or(Err(Lectura::Lenta))?;
-        interpretar(&leido).map(Self)
+        let bytes = timeout(PLAZO, leer(cuerpo, lugar)).await.unwrap_or(Err(Lectura::Lenta))?;
+        Ok(Self(interpretar(&bytes)?, bytes))
     }
 }
 
@@ -89,7 +89,7 @@ fn es_json(cabeceras: &HeaderMap) -> bool {
 }
 
 /// Lee el cuerpo entero; para pasar de pequeño necesita un lugar.
-async fn leer(mut cuerpo: Body, lugar: Option<&Lugar>) -> Result<Vec<u8>, Lectura> {
+async fn leer(mut cuerpo: Body, lugar: Option<&Lugar>) -> Result<Bytes, Lectura> {
     let mut leido = Vec::new();
     while let Some(trozo) = cuerpo.frame().await {
         let Ok(datos) = trozo.map_err(|_| Lectura::Cortada)?.into_data() else { continue };
@@ -104,7 +104,7 @@ async fn leer(mut cuerpo: Body, lugar: Option<&Lugar>) -> Result<Vec<u8>, Lectur
         }
         leido.extend_from_slice(&datos);
     }
-    Ok(leido)
+    Ok(leido.into())
 }
 
 fn declara_demasiado(cabeceras: &HeaderMap) -> bool {

@@ -13,6 +13,7 @@ mod conexiones;
 mod entrada;
 mod especificacion;
 mod esquemas;
+mod idempotencia;
 mod limites;
 mod ordenes;
 mod presion;

@@ -20,6 +20,8 @@ pub fn falla_de(error: sqlx::Error) -> Falla {
         "55P03" => Falla::Bloqueada,
         "57014" => Falla::PlazoVencido,
         "23505" if de_la_base.constraint() == Some("bandeja_entrada_pkey") => Falla::YaRecibido,
+        // Otra con la misma clave confirmó mientras tanto: al repetir se verá lo que dejó.
+        "23505" if de_la_base.constraint() == Some("idempotencia_pkey") => Falla::Interbloqueo,
         "23505" => Falla::Duplicado { restriccion: de_la_base.constraint().unwrap_or_default().to_owned() },
         codigo if codigo.starts_with("53") => Falla::Saturada,
         codigo if es_desconexion(codigo) => Falla::Desconectada(Box::new(error)),

@@ -45,6 +45,12 @@ pub trait ComandoIntegracion: Comando {
 
     /// La dirección de lo que crea o cambia.
     fn recurso(&self) -> String;
+
+    /// El mismo comando sobre esa agregación. Sólo lo cambia uno que crea: los demás ya dicen sobre cuál van.
+    #[must_use]
+    fn sobre(self, _clave: Uuid) -> Self {
+        self
+    }
 }
 
 /// Escribe un comando con el esquema de su tópico.

@@ -31,7 +31,9 @@ const BYTES_LOTE: usize = 8 * 1024 * 1024;
 /// Cuánto se espera a que llegue otro antes de guardar los que hay.
 const REUNION: Duration = Duration::from_millis(2);
 /// Cuánto puede estar callado un consumidor antes de preguntarle al bróker si sigue ahí.
-const SILENCIO: Duration = Duration::from_secs(10);
+const SILENCIO: Duration = Duration::from_secs(2);
+/// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.
+const SILENCIOS_DE_VACIO: u32 = 5;
 /// Lo más largo que se guarda de un texto ajeno, en bytes de una identidad o en caracteres de lo demás.
 const TEXTO_MAXIMO: usize = 255;
 
@@ -92,9 +94,11 @@ impl Ingesta {
         if racha.bien() {
             info!(topico = self.topico.nombre, "el consumidor volvió a conectarse");
         }
+        let mut silencios = 0;
         while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor)).await {
             match reunidos? {
                 Some(mensajes) => {
+                    silencios = 0;
                     let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
                     if !self.guardar(&llegadas, parar).await {
                         return Ok(());
@@ -104,7 +108,10 @@ impl Ingesta {
                     }
                     self.aviso.notify_one();
                 }
-                None => self.comprobar(&mut consumidor).await?,
+                None => {
+                    silencios += 1;
+                    self.preguntar(&mut consumidor, silencios).await?;
+                }
             }
             fallas.bien();
         }
@@ -113,10 +120,12 @@ impl Ingesta {
     }
 
     /// Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
-    async fn comprobar(&self, consumidor: &mut Consumidor) -> Result<(), ErrorPulsar> {
+    async fn preguntar(&self, consumidor: &mut Consumidor, silencios: u32) -> Result<(), ErrorPulsar> {
         a_tiempo(consumidor.check_connection()).await?;
         a_tiempo(consumidor.get_last_message_id()).await?;
-        if let Some(vaciado) = &self.vaciado {
+        if let Some(vaciado) = &self.vaciado
+            && silencios == SILENCIOS_DE_VACIO
+        {
             vaciado.sin_nada(self.topico.nombre).await;
         }
         Ok(())
