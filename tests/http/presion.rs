@@ -177,7 +177,7 @@ async fn aceptar_comandos_tambien_tiene_cupo() {
 
 #[tokio::test]
 async fn sesenta_y_cuatro_clientes_sobre_la_misma_fila_no_ven_un_503() {
-    let prueba = Arc::new(Prueba::nueva().await);
+    let prueba = Arc::new(Prueba::con(&[("AEROALPES_LOCK_TIMEOUT_MS", "19000")]).await);
     let id = prueba.reserva().await;
     let fila = FilaBloqueada::nueva(&prueba.base, "reservas", &id).await;
     let ordenes: Vec<_> = (0..64).map(|_| pagar(&prueba, &id)).collect();
