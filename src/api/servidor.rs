@@ -18,6 +18,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::seedwork::aplicacion::causas::cadena;
+
 /// Cuánto puede tardar un cliente en enviar las cabeceras, o en estar callado entre dos solicitudes.
 const PLAZO_CABECERAS: Duration = Duration::from_secs(15);
 /// Cuánto puede estar un cliente sin recibir nada de lo que se le envía.
@@ -109,7 +111,7 @@ fn atender_conexion(
     let vigilada = en_curso.watch(servida);
     async move {
         if let Err(error) = vigilada.await {
-            debug!(%error, "conexión terminada con error");
+            debug!(causa = cadena(&error), "conexión terminada con error");
         }
     }
 }
