@@ -153,7 +153,7 @@ impl Config {
 fn cupo(lector: &Lector<'_>, variable: &'static str) -> Result<Cupo, ErrorConfig> {
     Ok(Cupo {
         a_la_vez: lector.numero(variable, 32, 1, 10_000)?,
-        en_espera: lector.numero("AEROALPES_EN_ESPERA", 1_000, 0, 100_000)?,
+        en_espera: lector.numero("AEROALPES_EN_ESPERA", 10_000, 0, 100_000)?,
         espera: lector.milisegundos("AEROALPES_TURNO_MS", 20_000)?,
     })
 }

@@ -88,7 +88,7 @@ async fn con_las_unidades_ocupadas_se_espera_un_rato_y_se_niega() {
 #[tokio::test]
 async fn sin_lugar_para_esperar_se_niega_y_quien_espera_llega_a_su_turno() {
     let lleno = Lleno::nuevo(&[("AEROALPES_EN_ESPERA", "1")]).await;
-    // De dos, una espera y la otra se niega en el acto, aunque el turno se espere 20 s.
+    // De dos, una espera y la otra se niega enseguida, aunque el turno se espere 20 s.
     let mut dos = JoinSet::new();
     for _ in 0..2 {
         let una = pagar(&lleno.prueba, &lleno.libre);
