@@ -175,6 +175,7 @@ async fn componer(
         latidos: fondo(1)?,
         escritura: escritura.clone(),
         atraso: Atraso::default(),
+        aceptaciones: config.ordenes,
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let huellas = Huellas::nuevas(&clave(&escritura, "huellas-solicitud").await?)?;
@@ -183,7 +184,8 @@ async fn componer(
     let fichas = Fichas::nuevas(escritura.clone(), config.fichas);
     let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega, fichas)?, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
-    let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
+    let mediador = Mediador::nuevo(fabrica, reacciones(), config.plazo_orden);
+    let mediador = Arc::new(mediador.con_cupos(config.ordenes, config.consultas));
     match &config.bus {
         Bus::Pulsar(_) => {
             anotar_uso(&escritura).await?;

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::config::Bus;
 use crate::modulos::{clientes, vuelos};
+use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
@@ -42,6 +43,8 @@ pub struct Fondos {
     pub escritura: Conexiones,
     /// Si quedan comandos de cuando el bus era el local.
     pub atraso: Atraso,
+    /// Cuántos comandos se aceptan a la vez, y cuántos esperan turno.
+    pub aceptaciones: Cupo,
 }
 
 /// Lo que trabaja por detrás, y la puerta por la que se le encarga.
@@ -115,7 +118,7 @@ impl Mensajes {
     /// [`ErrorAvro`] si algún esquema no es válido.
     pub fn componer(
         bus: &Bus,
-        Fondos { conexiones, latidos, escritura, atraso }: Fondos,
+        Fondos { conexiones, latidos, escritura, atraso, aceptaciones }: Fondos,
         mediador: Arc<MediadorApp>,
         ids: IdsComando,
         aviso: Arc<Notify>,
@@ -132,10 +135,10 @@ impl Mensajes {
             Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
         };
         let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
-        let despachador = Arc::new(Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida));
+        let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida).con_cupo(aceptaciones);
         let consumo =
             Consumo { ids, enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
-        Ok(Self { despachador, broker: por_pulsar.then_some(pulso), consumo, carriles, pulsar })
+        Ok(Self { despachador: Arc::new(despachador), broker: por_pulsar.then_some(pulso), consumo, carriles, pulsar })
     }
 
     /// Pone todo a trabajar hasta que se pida parar. Los carriles se sueltan cuando los demás terminaron.

@@ -7,20 +7,35 @@ mod ordenes;
 mod ordenes_base;
 mod ordenes_letras;
 
+use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aeroalpes::seedwork::aplicacion::causas::cadena;
+
+use self::ordenes::Orden;
+
+/// Cuánto se espera, ya terminado todo, a lo que no se puede cortar.
+const GRACIA: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let orden = match ordenes::interpretar(std::env::args_os()) {
         Ok(orden) => orden,
         Err(salida) => return salida,
     };
-    match tokio::runtime::Runtime::new().map_err(Into::into).and_then(|hilos| hilos.block_on(orden.cumplir())) {
+    match cumplir(orden) {
         Ok(salida) => salida,
         Err(error) => {
             eprintln!("aeroalpes: {}", cadena(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+fn cumplir(orden: Orden) -> Result<ExitCode, Box<dyn Error>> {
+    let hilos = tokio::runtime::Runtime::new()?;
+    let fin = hilos.block_on(orden.cumplir());
+    // Lo que se quedó esperando al sistema (un nombre que nadie resuelve, por ejemplo) no retrasa el final.
+    hilos.shutdown_timeout(GRACIA);
+    fin
 }

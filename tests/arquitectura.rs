@@ -58,8 +58,11 @@ const REGLAS: [Regla; 7] = [
     },
     Regla {
         nombre: "aplicacion no nombra entrada y salida",
-        // El mediador da a cada orden una tarea y un plazo: es lo único de tokio que la aplicación necesita.
-        aplica: |archivo| en_capa(archivo, "aplicacion") && archivo != "seedwork/aplicacion/mediador.rs",
+        // El mediador da a cada orden un turno, una tarea y un plazo: es lo único de tokio que la aplicación necesita.
+        aplica: |archivo| {
+            let con_tokio = ["seedwork/aplicacion/mediador.rs", "seedwork/aplicacion/turnos.rs"];
+            en_capa(archivo, "aplicacion") && !con_tokio.contains(&archivo)
+        },
         viola: |_, camino| nombra(camino, &DE_ENTRADA_Y_SALIDA),
         ejemplo: ("modulos/vuelos/aplicacion/dto.rs", "sqlx::PgConnection"),
     },

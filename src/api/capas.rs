@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, error, info, info_span};
 use uuid::Uuid;
 
+use super::entrada::{Lugares, recibir};
 use super::problema::Problema;
 use super::seguridad::proteger;
 use crate::seedwork::aplicacion::contexto::Contexto;
@@ -43,6 +44,7 @@ pub fn vestir(rutas: Router) -> Router {
     rutas
         .layer(CatchPanicLayer::custom(responder_panico))
         .layer(registro)
+        .layer(from_fn_with_state(Lugares::default(), recibir))
         .layer(from_fn(identificar))
         .layer(from_fn(proteger))
 }

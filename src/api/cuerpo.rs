@@ -8,17 +8,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
+use super::entrada::{Lugar, PEQUENO};
 use super::objeto::Objeto;
 use super::problema::Problema;
+use crate::seedwork::aplicacion::rechazo::Rechazo;
+use crate::seedwork::dominio::repositorios::Falla;
 
 /// El cuerpo más grande que se acepta, en bytes.
 const MAXIMO: usize = 1024 * 1024;
-/// Cuánto de un cuerpo demasiado grande se lee y se tira para que el cliente alcance a leer la respuesta.
-const DESAGUE: usize = 32 * 1024 * 1024;
-/// Cuánto se espera, como mucho, por lo que se tira.
-const PLAZO_DESAGUE: Duration = Duration::from_secs(10);
 /// Cuánto puede tardar en llegar un cuerpo aceptable.
 const PLAZO: Duration = Duration::from_secs(30);
 /// Cuántos niveles de listas y objetos se aceptan.
@@ -31,20 +30,15 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Cuerpo<T> {
     type Rejection = Problema;
 
     async fn from_request(solicitud: Request, _: &S) -> Result<Self, Problema> {
-        let (partes, mut cuerpo) = solicitud.into_parts();
+        let (partes, cuerpo) = solicitud.into_parts();
         if !es_json(&partes.headers) {
-            desaguar_sin_permiso(&partes.headers, cuerpo).await;
             return Err(tipo_no_admitido());
         }
         if declara_demasiado(&partes.headers) {
-            desaguar_sin_permiso(&partes.headers, cuerpo).await;
             return Err(demasiado_grande());
         }
-        let leido = timeout_at(Instant::now() + PLAZO, leer(&mut cuerpo)).await.unwrap_or(Err(Lectura::Lenta))?;
-        let Some(bytes) = leido else {
-            desaguar(cuerpo).await;
-            return Err(demasiado_grande());
-        };
+        let lugar = partes.extensions.get::<Lugar>();
+        let bytes = timeout(PLAZO, leer(cuerpo, lugar)).await.unwrap_or(Err(Lectura::Lenta))?;
         Ok(Self(interpretar(&bytes)?, bytes))
     }
 }
@@ -64,6 +58,8 @@ fn demasiado_grande() -> Problema {
 enum Lectura {
     Cortada,
     Lenta,
+    Larga,
+    SinLugar(Falla),
 }
 
 impl From<Lectura> for Problema {
@@ -74,6 +70,8 @@ impl From<Lectura> for Problema {
                 let detalle = format!("El cuerpo no llegó en {} s", PLAZO.as_secs());
                 Self::nuevo(StatusCode::REQUEST_TIMEOUT, "cuerpo-lento", "El cuerpo tardó demasiado", detalle)
             }
+            Lectura::Larga => demasiado_grande(),
+            Lectura::SinLugar(falla) => Rechazo::from(&falla).into(),
         }
     }
 }
@@ -90,42 +88,28 @@ fn es_json(cabeceras: &HeaderMap) -> bool {
     es_json && partes.all(en_utf8)
 }
 
-/// Lee el cuerpo, o nada si pasa del máximo.
-async fn leer(cuerpo: &mut Body) -> Result<Option<Bytes>, Lectura> {
+/// Lee el cuerpo entero; para pasar de pequeño necesita un lugar.
+async fn leer(mut cuerpo: Body, lugar: Option<&Lugar>) -> Result<Bytes, Lectura> {
     let mut leido = Vec::new();
     while let Some(trozo) = cuerpo.frame().await {
         let Ok(datos) = trozo.map_err(|_| Lectura::Cortada)?.into_data() else { continue };
-        if leido.len() + datos.len() > MAXIMO {
-            return Ok(None);
+        let largo = leido.len() + datos.len();
+        if largo > MAXIMO {
+            return Err(Lectura::Larga);
+        }
+        if largo > PEQUENO
+            && let Some(lugar) = lugar
+        {
+            lugar.ocupar().await.map_err(Lectura::SinLugar)?;
         }
         leido.extend_from_slice(&datos);
     }
-    Ok(Some(leido.into()))
+    Ok(leido.into())
 }
 
 fn declara_demasiado(cabeceras: &HeaderMap) -> bool {
     let largo = cabeceras.get(header::CONTENT_LENGTH).and_then(|largo| largo.to_str().ok());
     largo.and_then(|largo| largo.parse::<usize>().ok()).is_some_and(|largo| largo > MAXIMO)
-}
-
-/// A quien todavía espera permiso para enviar (`Expect: 100-continue`) no se le da; a los demás se los desagua.
-async fn desaguar_sin_permiso(cabeceras: &HeaderMap, cuerpo: Body) {
-    if !cabeceras.contains_key(header::EXPECT) {
-        desaguar(cuerpo).await;
-    }
-}
-
-/// Lee y tira lo que el cliente está enviando: si se respondiera sin leerlo, la conexión se cortaría antes de que
-/// él pudiera leer la respuesta.
-async fn desaguar(mut cuerpo: Body) {
-    let limite = Instant::now() + PLAZO_DESAGUE;
-    let mut tirado = 0;
-    while tirado < DESAGUE {
-        match timeout_at(limite, cuerpo.frame()).await {
-            Ok(Some(Ok(trozo))) => tirado += trozo.data_ref().map_or(0, Bytes::len),
-            _ => return,
-        }
-    }
 }
 
 fn interpretar<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problema> {

@@ -6,6 +6,7 @@ mod clientes;
 mod clientes_cuerpos;
 mod comandos;
 mod cuerpo;
+mod entrada;
 pub mod especificacion;
 mod fechas;
 mod frecuencia;

@@ -1,10 +1,12 @@
 //! Problemas de HTTP (RFC 9457), en español y con la misma forma para todos los errores que hay.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,11 +15,13 @@ use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::dominio::reglas::ReglaRota;
 
-/// Cuánto conviene esperar antes de repetir, en segundos.
-const REPETIR_EN: u64 = 1;
-
 /// Con qué empieza el nombre de todo problema.
 const TIPO: &str = "urn:aeroalpes:problema:";
+
+/// Cuánto conviene esperar, en segundos, antes de repetir lo que chocó con otra operación.
+const REPETIR_PRONTO: RangeInclusive<u64> = 1..=1;
+/// Lo mismo para lo que no se pudo atender: con azar, porque a todos se les niega a la vez y no deben volver a la vez.
+const REPETIR_LUEGO: RangeInclusive<u64> = 1..=3;
 
 /// Un problema, tal como viaja (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -109,8 +113,8 @@ impl Problema {
         Self { repetir_en: Some(espera.as_secs() + 1), ..problema }
     }
 
-    fn con_espera(self, repetible: bool) -> Self {
-        Self { repetir_en: repetible.then_some(REPETIR_EN), ..self }
+    fn con_espera(self, segundos: Option<RangeInclusive<u64>>) -> Self {
+        Self { repetir_en: segundos.map(|segundos| rand::rng().random_range(segundos)), ..self }
     }
 
     fn estado(&self) -> StatusCode {
@@ -170,7 +174,7 @@ impl From<Rechazo> for Problema {
             error,
             ..Self::nuevo(estado, &rechazo.codigo, titulo(rechazo.clase), rechazo.mensaje)
         }
-        .con_espera(matches!(rechazo.clase, Clase::Ocupado | Clase::NoDisponible))
+        .con_espera(espera(rechazo.clase))
     }
 }
 
@@ -184,6 +188,15 @@ const fn estado(clase: Clase) -> StatusCode {
         Clase::NoProcesable => StatusCode::UNPROCESSABLE_ENTITY,
         Clase::NoDisponible => StatusCode::SERVICE_UNAVAILABLE,
         Clase::Interno => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Cuánto conviene esperar antes de repetir, si vale la pena.
+const fn espera(clase: Clase) -> Option<RangeInclusive<u64>> {
+    match clase {
+        Clase::Ocupado => Some(REPETIR_PRONTO),
+        Clase::NoDisponible => Some(REPETIR_LUEGO),
+        _ => None,
     }
 }
 
@@ -226,11 +239,12 @@ mod pruebas {
 
     #[test]
     fn lo_que_vale_la_pena_repetir_dice_cuando() {
-        for clase in [Clase::Ocupado, Clase::NoDisponible] {
+        let espera = |clase| {
             let respuesta = Problema::from(Rechazo::nuevo(clase, "x", "x")).responder();
-            assert_eq!(respuesta.headers()[header::RETRY_AFTER], "1");
-        }
-        let respuesta = Problema::from(Rechazo::nuevo(Clase::Conflicto, "x", "x")).responder();
-        assert_eq!(respuesta.headers().get(header::RETRY_AFTER), None);
+            respuesta.headers().get(header::RETRY_AFTER).map(|valor| valor.to_str().unwrap().to_owned())
+        };
+        assert_eq!((espera(Clase::Ocupado).as_deref(), espera(Clase::Conflicto)), (Some("1"), None));
+        let esperas: std::collections::BTreeSet<_> = (0..200).filter_map(|_| espera(Clase::NoDisponible)).collect();
+        assert_eq!(esperas.into_iter().collect::<Vec<_>>(), ["1", "2", "3"]);
     }
 }

@@ -14,14 +14,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower_http::add_extension::AddExtension;
 use tracing::{debug, warn};
 
 use super::acceso::Par;
+use crate::seedwork::aplicacion::causas::cadena;
 
 /// Cuánto puede tardar un cliente en enviar las cabeceras, o en estar callado entre dos solicitudes.
 const PLAZO_CABECERAS: Duration = Duration::from_secs(15);
+/// Cuánto puede estar un cliente sin recibir nada de lo que se le envía.
+const PLAZO_ESCRITURA: Duration = Duration::from_secs(20);
+/// Lo que una conexión guarda en memoria por leer o por enviar, en bytes; las cabeceras tienen que caber.
+const MEMORIA: usize = 32 * 1024;
 /// Cuánto se espera cuando el sistema no deja aceptar más conexiones.
 const RESPIRO: Duration = Duration::from_millis(50);
 /// Cuántas conexiones se atienden a la vez, como mucho; las demás esperan en la cola del sistema.
@@ -98,14 +104,17 @@ fn atender_conexion(
     if let Err(error) = conexion.set_nodelay(true) {
         debug!(%error, "no se pudo quitar la espera de Nagle");
     }
+    let mut conexion = TimeoutStream::new(conexion);
+    conexion.set_write_timeout(Some(PLAZO_ESCRITURA));
     let servida = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PLAZO_CABECERAS)
-        .serve_connection(TokioIo::new(conexion), TowerToHyperService::new(AddExtension::new(rutas, par)));
+        .max_buf_size(MEMORIA)
+        .serve_connection(TokioIo::new(Box::pin(conexion)), TowerToHyperService::new(AddExtension::new(rutas, par)));
     let vigilada = en_curso.watch(servida);
     async move {
         if let Err(error) = vigilada.await {
-            debug!(%error, "conexión terminada con error");
+            debug!(causa = cadena(&error), "conexión terminada con error");
         }
     }
 }

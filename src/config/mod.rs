@@ -18,6 +18,7 @@ pub use self::acceso::{Cerrado, Modo};
 use self::lector::{Lector, interpretar, sin_mostrar};
 
 use crate::modulos::clientes::PlazosFichas;
+use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::PlazosPg;
 use crate::seedwork::infraestructura::purga::Guardar;
 
@@ -86,6 +87,10 @@ pub struct Config {
     pub conexiones: usize,
     /// Conexiones a PostgreSQL para las consultas, como mucho.
     pub conexiones_lectura: usize,
+    /// Cuántas órdenes se cumplen a la vez, y cuántas esperan turno. Lo mismo vale para aceptar comandos.
+    pub ordenes: Cupo,
+    /// Cuántas consultas se responden a la vez, y cuántas esperan turno.
+    pub consultas: Cupo,
     /// Plazos que hace cumplir PostgreSQL.
     pub plazos_pg: PlazosPg,
     /// Cuánto puede tardar una orden, reintentos incluidos.
@@ -127,6 +132,8 @@ impl Config {
             bus: bus(&lector, opciones.bus)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
             conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
+            ordenes: cupo(&lector, "AEROALPES_ORDENES")?,
+            consultas: cupo(&lector, "AEROALPES_CONSULTAS")?,
             plazos_pg: PlazosPg {
                 bloqueo: lector.milisegundos("AEROALPES_LOCK_TIMEOUT_MS", 5_000)?,
                 sentencia: lector.milisegundos("AEROALPES_SENTENCIA_MS", 20_000)?,
@@ -156,6 +163,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Cuánto se admite de algo: cuánto a la vez es suyo; la espera es la misma para todo.
+fn cupo(lector: &Lector<'_>, variable: &'static str) -> Result<Cupo, ErrorConfig> {
+    Ok(Cupo {
+        a_la_vez: lector.numero(variable, 32, 1, 10_000)?,
+        en_espera: lector.numero("AEROALPES_EN_ESPERA", 10_000, 0, 100_000)?,
+        espera: lector.milisegundos("AEROALPES_TURNO_MS", 20_000)?,
+    })
 }
 
 /// Dónde escucha el servicio.

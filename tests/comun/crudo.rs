@@ -16,6 +16,11 @@ impl Crudo {
         Self(TcpStream::connect(servicio.direccion()).await.unwrap())
     }
 
+    /// Una que ya está abierta.
+    pub const fn de(conexion: TcpStream) -> Self {
+        Self(conexion)
+    }
+
     pub async fn enviar(&mut self, bytes: impl AsRef<[u8]>) {
         self.intentar(bytes.as_ref()).await.unwrap();
     }

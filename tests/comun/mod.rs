@@ -5,6 +5,7 @@
 pub mod cosas;
 pub mod crudo;
 pub mod especificacion;
+pub mod intermediario;
 pub mod servicio;
 
 use std::future::Future;

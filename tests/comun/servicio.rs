@@ -64,13 +64,21 @@ pub struct Servicio {
 impl Servicio {
     /// Lo arranca en un puerto libre y espera a que lo anuncie.
     pub async fn arrancar(base: &BaseDePrueba, entorno: &[(&str, &str)]) -> Self {
-        Self::arrancar_con(base, &["servir"], entorno).await
+        Self::lanzar(&base.url(), &["servir"], entorno).await
     }
 
     /// Lo mismo, con esos argumentos.
     pub async fn arrancar_con(base: &BaseDePrueba, argumentos: &[&str], entorno: &[(&str, &str)]) -> Self {
-        let (url, escucha) = (base.url(), ("AEROALPES_ESCUCHA", "127.0.0.1:0"));
-        let mut orden = programa(argumentos, &[escucha, ("DATABASE_URL", &url)]);
+        Self::lanzar(&base.url(), argumentos, entorno).await
+    }
+
+    /// Lo mismo, sobre la base de esa dirección.
+    pub async fn sobre(url: &str, entorno: &[(&str, &str)]) -> Self {
+        Self::lanzar(url, &["servir"], entorno).await
+    }
+
+    async fn lanzar(url: &str, argumentos: &[&str], entorno: &[(&str, &str)]) -> Self {
+        let mut orden = programa(argumentos, &[("AEROALPES_ESCUCHA", "127.0.0.1:0"), ("DATABASE_URL", url)]);
         let mut proceso = orden.envs(entorno.iter().copied()).spawn().unwrap();
         let registros = Lineas::recoger(proceso.stderr.take().unwrap());
         let salida = Lineas::recoger(proceso.stdout.take().unwrap());

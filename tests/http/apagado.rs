@@ -45,6 +45,45 @@ async fn al_parar_termina_tambien_la_orden_de_quien_ya_se_fue() {
 }
 
 #[tokio::test]
+async fn al_parar_termina_lo_que_llego_por_las_dos_vias_y_otra_instancia_toma_sus_carriles() {
+    let mut prueba = Prueba::con(&[("AEROALPES_LOCK_TIMEOUT_MS", "19000")]).await;
+    let (de_aqui, del_bus) = (prueba.reserva().await, prueba.reserva().await);
+    let filas = [
+        FilaBloqueada::nueva(&prueba.base, "reservas", &de_aqui).await,
+        FilaBloqueada::nueva(&prueba.base, "reservas", &del_bus).await,
+    ];
+    let sin_esperar = |solicitud: reqwest::RequestBuilder| solicitud.header("prefer", "respond-async");
+    let por_el_bus = format!("/vuelos/reserva/{del_bus}/pagar");
+    let aceptado = prueba.servicio.pedir(reqwest::Method::POST, &por_el_bus, sin_esperar).await.con(202);
+    prueba.base.esperar_bloqueadas(1).await;
+    let (respuesta, otra) = tokio::join!(prueba.a_la_reserva(&de_aqui, "pagar"), async {
+        prueba.base.esperar_bloqueadas(2).await;
+        prueba.servicio.pedir_que_pare();
+        prueba.servicio.registros.esperar("se pidió parar").await;
+        let otra = Servicio::arrancar(&prueba.base, &[]).await;
+        for fila in filas {
+            fila.soltar().await;
+        }
+        otra
+    });
+    assert_eq!(respuesta.con(200)["estado"], "pagada");
+    assert_eq!(prueba.servicio.esperar_fin().await.code(), Some(0));
+    // Ninguno quedó a nombre de quien ya no está: la otra los toma sin esperar a que nadie deje de latir.
+    let huerfanos =
+        "SELECT count(*) FROM carriles WHERE dueno IS NOT NULL AND dueno NOT IN (SELECT id FROM instancias)";
+    assert_eq!(prueba.base.contar(huerfanos).await, 0);
+    assert_eq!(prueba.base.contar("SELECT count(*) FROM instancias").await, 1);
+    let resultado = format!("/comandos/{}", aceptado["id_comando"].as_str().unwrap());
+    let ejecutado = async || otra.get(&resultado).await.con(200)["estado"] == "ejecutado";
+    hasta("que el comando quede cumplido", ejecutado).await;
+    for id in [&de_aqui, &del_bus] {
+        assert_eq!(prueba.eventos("ReservaPagada", id).await, 1);
+    }
+    let suyas = "SELECT count(*) FROM carriles WHERE dueno IN (SELECT id FROM instancias)";
+    hasta("que la otra tenga todos los carriles", async || prueba.base.contar(suyas).await == 16).await;
+}
+
+#[tokio::test]
 async fn una_conexion_ociosa_no_retrasa_el_apagado() {
     let mut prueba = Prueba::nueva().await;
     let mut ociosa = Crudo::conectar(&prueba.servicio).await;

@@ -32,6 +32,17 @@ impl Prueba {
         id(&self.servicio.post("/vuelos/reserva", &reserva()).await.con(200))
     }
 
+    /// Pone en la base una reserva pendiente, sin pasar por el servicio, y da su identidad.
+    pub async fn reserva_sembrada(&self) -> String {
+        let id = Uuid::new_v4();
+        let copiar = format!(
+            "INSERT INTO reservas SELECT '{id}', id_cliente, 'pendiente', itinerarios, fecha_creacion, \
+             fecha_actualizacion, 1 FROM reservas LIMIT 1"
+        );
+        self.base.ordenar(&copiar).await;
+        id.to_string()
+    }
+
     /// Da una orden sobre una reserva: `pagar`, `aprobar` o `cancelar`.
     pub async fn a_la_reserva(&self, id: &str, orden: &str) -> Respuesta {
         self.servicio.ordenar(&format!("/vuelos/reserva/{id}/{orden}")).await

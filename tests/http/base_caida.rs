@@ -34,7 +34,7 @@ async fn sin_la_base_se_dice_que_falta_y_al_volver_todo_sigue() {
             prueba.servicio.get("/clientes/usuario").await,
         ] {
             respuesta.problema(503, "sin-base-de-datos");
-            assert_eq!(respuesta.cabecera("retry-after"), Some("1"));
+            assert!(respuesta.cabecera("retry-after").is_some());
         }
     }
     prueba.base.abrir().await;

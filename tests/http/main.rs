@@ -4,6 +4,7 @@
 mod comun;
 
 mod apagado;
+mod apagado_dificil;
 mod apoyo;
 mod base_caida;
 mod bloqueos;
@@ -11,7 +12,9 @@ mod cabeceras;
 mod cerrado;
 mod clientes_reservas;
 mod conexiones;
+mod entrada;
 mod especificacion;
+mod esquemas;
 mod fichas;
 mod idempotencia;
 mod intentos;
@@ -20,8 +23,10 @@ mod limites;
 mod modos;
 mod ordenes;
 mod permisos;
+mod presion;
 mod problemas;
 mod purga;
+mod reintentos;
 mod secretos;
 mod sesiones;
 mod solicitudes;

@@ -14,6 +14,7 @@ use super::mensajes::{ErrorModulo, Handler, HandlerQuery};
 use super::reacciones::Reacciones;
 use super::recepcion::{Fin, Recepcion};
 use super::rechazo::Rechazo;
+use super::turnos::{Cupo, Turno, Turnos};
 use super::unidad_trabajo::{Fabrica, UnidadTrabajo};
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -26,9 +27,14 @@ const ESPERA_INICIAL: Duration = Duration::from_millis(5);
 ///
 /// Cada comando corre en una tarea propia, con su unidad de trabajo y su plazo: que el cliente se
 /// desconecte no corta una transacción por la mitad. Las consultas también: así no gastan su conexión.
+///
+/// Las órdenes y las consultas esperan turno antes de empezar, y quien se va mientras espera no llega a empezar. Lo que
+/// llega en mensajes no lo espera: quien lo entrega ya pone su límite.
 pub struct Mediador<F: Fabrica> {
     nucleo: Arc<Nucleo<F>>,
     tareas: TaskTracker,
+    ordenes: Turnos,
+    consultas: Turnos,
 }
 
 struct Nucleo<F: Fabrica> {
@@ -38,17 +44,26 @@ struct Nucleo<F: Fabrica> {
 }
 
 impl<F: Fabrica> Mediador<F> {
-    /// Un mediador que da a cada orden `plazo` para terminar, reintentos incluidos.
+    /// Un mediador que da a cada orden `plazo` para terminar, reintentos incluidos y sin contar la espera de su turno.
     pub fn nuevo(fabrica: F, reacciones: Reacciones<F::Udt>, plazo: Duration) -> Self {
-        Self { nucleo: Arc::new(Nucleo { fabrica, reacciones, plazo }), tareas: TaskTracker::new() }
+        let (ordenes, consultas) = (Turnos::nuevos(Cupo::default()), Turnos::nuevos(Cupo::default()));
+        Self { nucleo: Arc::new(Nucleo { fabrica, reacciones, plazo }), tareas: TaskTracker::new(), ordenes, consultas }
+    }
+
+    /// Con esos cupos para las órdenes y para las consultas.
+    #[must_use]
+    pub fn con_cupos(self, ordenes: Cupo, consultas: Cupo) -> Self {
+        Self { ordenes: Turnos::nuevos(ordenes), consultas: Turnos::nuevos(consultas), ..self }
     }
 
     /// Cumple un comando: una orden, una transacción.
     ///
     /// # Errors
-    /// Los del módulo del comando. Salvo con [`Falla::Desconectada`], no queda nada guardado.
+    /// Los del módulo del comando. Salvo con [`Falla::Desconectada`], no queda nada guardado. Con [`Falla::Saturada`] ni
+    /// siquiera empezó.
     pub async fn ejecutar<C: Handler<F::Udt>>(&self, contexto: Contexto, comando: C) -> Result<C::Salida, C::Error> {
-        self.cumplir(contexto, comando, None).await
+        let turno = self.ordenes.tomar().await?;
+        self.cumplir(contexto, comando, None, Some(turno)).await
     }
 
     /// Cumple un comando que llegó en un mensaje: el mensaje y el resultado quedan en la misma transacción.
@@ -61,7 +76,7 @@ impl<F: Fabrica> Mediador<F> {
         recepcion: Recepcion,
         comando: C,
     ) -> Result<C::Salida, C::Error> {
-        self.cumplir(contexto, comando, Some(recepcion)).await
+        self.cumplir(contexto, comando, Some(recepcion), None).await
     }
 
     async fn cumplir<C: Handler<F::Udt>>(
@@ -69,10 +84,14 @@ impl<F: Fabrica> Mediador<F> {
         contexto: Contexto,
         comando: C,
         recepcion: Option<Recepcion>,
+        turno: Option<Turno>,
     ) -> Result<C::Salida, C::Error> {
         let span = info_span!("comando", nombre = C::NOMBRE, correlacion = %contexto.correlacion);
         let nucleo = Arc::clone(&self.nucleo);
-        let tarea = async move { nucleo.con_reintentos(contexto.ahora(), comando, recepcion.as_ref()).await };
+        let tarea = async move {
+            let _hasta_terminar = turno;
+            nucleo.con_reintentos(contexto.ahora(), comando, recepcion.as_ref()).await
+        };
         en_tarea_propia(&self.tareas, span, tarea).await
     }
 
@@ -101,12 +120,14 @@ impl<F: Fabrica> Mediador<F> {
     /// Responde una consulta.
     ///
     /// # Errors
-    /// Los del módulo de la consulta.
+    /// Los del módulo de la consulta; [`Falla::Saturada`] si no le llegó el turno.
     pub async fn consultar<Q: HandlerQuery<F::Lector>>(&self, consulta: Q) -> Result<Q::Resultado, Q::Error> {
+        let turno = self.consultas.tomar().await?;
         let nucleo = Arc::clone(&self.nucleo);
         let limite = Instant::now() + nucleo.plazo;
         let span = info_span!("consulta", nombre = Q::NOMBRE);
         let respuesta = async move {
+            let _hasta_terminar = turno;
             let mut lector = nucleo.fabrica.lector();
             timeout_at(limite, consulta.responder(&mut lector)).await.map_err(|_| Falla::PlazoVencido)?
         };

@@ -13,4 +13,5 @@ pub mod reacciones;
 pub mod recepcion;
 pub mod rechazo;
 pub mod resultados;
+pub mod turnos;
 pub mod unidad_trabajo;

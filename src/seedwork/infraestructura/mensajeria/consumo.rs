@@ -16,9 +16,9 @@ use super::bus_local::BusLocal;
 use super::carriles::Carriles;
 use super::comandos::Leido;
 use super::enrutador::{Enrutador, FallaEntrega};
-use super::entregas::{Entrega, Entregas};
+use super::entregas::{Entrega, Entregas, Halladas, Pedido};
 use super::ids::{IdsComando, MEMORIA, VENTANA};
-use super::racha::Racha;
+use super::racha::{ESPERA_DEPENDENCIA, Racha, espera};
 use crate::seedwork::aplicacion::causas::cadena;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -30,16 +30,19 @@ use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
 const A_LA_VEZ: usize = 12;
+/// De ellas, cuántas pueden ser repetidas: las que fallan siempre no ocupan los lugares de las demás.
+const REPETIDAS: usize = 6;
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
-/// Cuánto se espera después de una falla de la base de datos.
-const RESPIRO: Duration = Duration::from_millis(500);
 /// Intentos de un mensaje que falla por un defecto, y no por una dependencia, antes de apartarlo.
 const INTENTOS: i32 = 8;
 /// Lo más largo que se guarda de un motivo, en caracteres.
 const MOTIVO_MAXIMO: usize = 500;
-/// La espera más larga entre dos intentos.
-const ESPERA_MAXIMA: Duration = Duration::from_secs(30);
+/// La espera más larga después de un defecto.
+const ESPERA_DEFECTO: Duration = Duration::from_secs(30);
+
+/// Lo que se está atendiendo, por posición: su clave, y si es una repetición.
+type EnCurso = HashMap<i64, (Uuid, bool)>;
 
 /// Reparte la bandeja de salida y atiende las entregas de los carriles de esta instancia.
 pub struct Consumo<F: Fabrica> {
@@ -63,7 +66,7 @@ impl<F: Fabrica> Consumo<F> {
     /// Trabaja hasta que se pida parar; entonces termina lo que empezó.
     pub async fn correr(self, parar: CancellationToken) {
         let consumo = Arc::new(self);
-        let (mut tareas, mut en_curso) = (JoinSet::new(), HashMap::<i64, Uuid>::new());
+        let (mut tareas, mut en_curso) = (JoinSet::new(), EnCurso::new());
         let mut racha = Racha::default();
         while !parar.is_cancelled() {
             match consumo.paso(&mut tareas, &mut en_curso).await {
@@ -74,7 +77,7 @@ impl<F: Fabrica> Consumo<F> {
                     if racha.fallo() {
                         warn!(%falla, "el reparto de mensajes espera a la base de datos");
                     }
-                    parar.run_until_cancelled(sleep(RESPIRO)).await;
+                    parar.run_until_cancelled(sleep(racha.pausa())).await;
                 }
             }
             tokio::select! {
@@ -90,7 +93,7 @@ impl<F: Fabrica> Consumo<F> {
         while tareas.join_next().await.is_some() {}
     }
 
-    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut HashMap<i64, Uuid>) -> Result<(), Falla> {
+    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut EnCurso) -> Result<(), Falla> {
         if let Some(bus) = &self.bus
             && bus.repartir(self.carriles.id()).await?
         {
@@ -100,10 +103,16 @@ impl<F: Fabrica> Consumo<F> {
         if libres == 0 {
             return Ok(());
         }
-        let ocupadas: Vec<_> = en_curso.values().copied().collect();
-        let cuantas = i64::try_from(libres).map_err(Falla::interna)?;
-        for entrega in self.entregas.pendientes(self.carriles.id(), &ocupadas, cuantas).await? {
-            en_curso.insert(entrega.posicion, entrega.clave);
+        let claves: Vec<_> = en_curso.values().map(|(clave, _)| *clave).collect();
+        let repetidas = en_curso.values().filter(|(_, repetida)| *repetida).count();
+        let pedido = Pedido { cuantas: libres, repetidas: REPETIDAS.saturating_sub(repetidas) };
+        let Halladas { entregas, quedan } = self.entregas.pendientes(self.carriles.id(), &claves, pedido).await?;
+        if quedan {
+            // Lo que se miró puede ser todo de unas pocas claves: con ellas en curso, se ven las demás.
+            self.aviso.notify_one();
+        }
+        for entrega in entregas {
+            en_curso.insert(entrega.posicion, (entrega.clave, entrega.repetida()));
             let consumo = Arc::clone(self);
             tareas.spawn(async move {
                 consumo.atender(&entrega).await;
@@ -124,7 +133,7 @@ impl<F: Fabrica> Consumo<F> {
         };
         if let Err(falla) = destino {
             warn!(id = entrega.id_mensaje, %falla, "la entrega se repetirá");
-            sleep(RESPIRO).await;
+            sleep(espera(veces(entrega.esperas), ESPERA_DEPENDENCIA)).await;
         }
         self.aviso.notify_one();
     }
@@ -144,12 +153,19 @@ impl<F: Fabrica> Consumo<F> {
         self.rechazar(entrega, Rechazo::from(falla)).await
     }
 
+    /// Un defecto se reintenta unas pocas veces; lo que depende de otros, siempre.
     async fn aplazar(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
-        if matches!(falla, Falla::Interna(_)) && entrega.intentos >= INTENTOS {
+        let es_defecto = matches!(falla, Falla::Interna(_));
+        if es_defecto && entrega.intentos >= INTENTOS {
             return self.enterrar(entrega, &cadena(falla)).await;
         }
-        warn!(id = entrega.id_mensaje, tipo = entrega.tipo, intentos = entrega.intentos, %falla, "entrega aplazada");
-        self.entregas.aplazar(entrega, espera(entrega.intentos)).await
+        let (intentos, esperas) = (entrega.intentos, entrega.esperas);
+        warn!(id = entrega.id_mensaje, tipo = entrega.tipo, intentos, esperas, %falla, "entrega aplazada");
+        if es_defecto {
+            self.entregas.aplazar(entrega, espera(veces(intentos), ESPERA_DEFECTO)).await
+        } else {
+            self.entregas.hacer_esperar(entrega, espera(veces(esperas), ESPERA_DEPENDENCIA)).await
+        }
     }
 
     async fn entregar(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
@@ -214,7 +230,7 @@ impl<F: Fabrica> Consumo<F> {
     }
 }
 
-fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut HashMap<i64, Uuid>) {
+fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut EnCurso) {
     match terminada {
         Ok(posicion) => {
             en_curso.remove(&posicion);
@@ -236,7 +252,6 @@ fn caducado() -> Rechazo {
     Rechazo::nuevo(Clase::Conflicto, "comando-caducado", "El comando esperó más de lo que vale y no se cumplió.")
 }
 
-fn espera(intentos: i32) -> Duration {
-    let doblada = VISTAZO.saturating_mul(1 << intentos.clamp(0, 12));
-    doblada.min(ESPERA_MAXIMA)
+fn veces(cuenta: i32) -> u32 {
+    u32::try_from(cuenta).unwrap_or_default()
 }

@@ -20,6 +20,7 @@ use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::idempotencia::Solicitud;
 use crate::seedwork::aplicacion::reacciones::Negativa;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
+use crate::seedwork::aplicacion::turnos::{Cupo, Turnos};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
@@ -84,12 +85,20 @@ pub struct Despachador<F: Fabrica> {
     enrutador: Arc<Enrutador<F>>,
     ids: IdsComando,
     salida: Salida,
+    turnos: Turnos,
 }
 
 impl<F: Fabrica> Despachador<F> {
     /// Un despachador que saca los comandos por ahí.
     pub fn nuevo(enrutador: Arc<Enrutador<F>>, ids: IdsComando, salida: Salida) -> Self {
-        Self { enrutador, ids, salida }
+        let turnos = Turnos::nuevos(Cupo::default());
+        Self { enrutador, ids, salida, turnos }
+    }
+
+    /// Con ese cupo de comandos que se están aceptando.
+    #[must_use]
+    pub fn con_cupo(self, cupo: Cupo) -> Self {
+        Self { turnos: Turnos::nuevos(cupo), ..self }
     }
 
     /// Acepta un comando. Cuando vuelve, el comando se cumplirá o se rechazará, y su resultado se podrá consultar.
@@ -101,6 +110,7 @@ impl<F: Fabrica> Despachador<F> {
         contexto: Contexto,
         comando: &C,
     ) -> Result<Aceptado, ErrorDespacho> {
+        let _hasta_el_recibo = self.turnos.tomar().await?;
         let contexto = contexto.ahora();
         let aceptado = Aceptado { id_comando: self.ids.nueva(contexto.momento), id: comando.clave() };
         self.sacar(contexto, aceptado, comando).await
@@ -117,6 +127,7 @@ impl<F: Fabrica> Despachador<F> {
         solicitud: &Solicitud,
         comando: C,
     ) -> Result<Aceptado, ErrorDespacho> {
+        let _hasta_el_recibo = self.turnos.tomar().await?;
         let contexto = contexto.ahora();
         let propias = (self.ids.nueva(contexto.momento), comando.clave());
         let (id_comando, id) = comando_de(self.salida.conexiones(), solicitud, propias).await?;

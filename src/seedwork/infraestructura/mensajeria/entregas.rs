@@ -14,6 +14,10 @@ use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Entregas que se miran para hallar las que pueden atenderse.
 const VENTANA: i64 = 300;
+/// Lo que separa, como mínimo, dos vueltas de entregas que esperaron a una dependencia, entre todas las instancias.
+const HUECO: Duration = Duration::from_millis(5);
+/// Lo más lejos que se da un hueco: más allá, los huecos se juntan.
+const HORIZONTE: Duration = Duration::from_secs(3);
 
 /// Una entrega que espera ser atendida: la primera de su clave en su suscripción.
 #[derive(Debug, Clone, FromRow)]
@@ -40,13 +44,67 @@ pub struct Entrega {
     pub publicado_en: OffsetDateTime,
     /// Por qué no se pudo leer al recibirla, si no se pudo.
     pub ilegible: Option<String>,
-    /// Cuántas veces se intentó ya.
+    /// Cuántas veces falló ya por un defecto.
     pub intentos: i32,
     /// Cuándo la sacó alguien de las letras muertas, si la sacó.
     pub reintentada_en: Option<OffsetDateTime>,
+    /// Cuántas veces esperó ya a una dependencia.
+    pub esperas: i32,
+}
+
+/// Las entregas que se hallaron.
+#[derive(Debug, Default)]
+pub struct Halladas {
+    /// Las que ya pueden atenderse.
+    pub entregas: Vec<Entrega>,
+    /// Si más allá de lo que se miró puede haber otras.
+    pub quedan: bool,
+}
+
+#[derive(FromRow)]
+struct Fila {
+    #[sqlx(flatten)]
+    entrega: Entrega,
+    vistas: i64,
+}
+
+/// Cuántas entregas se piden.
+#[derive(Debug, Clone, Copy)]
+pub struct Pedido {
+    /// En total.
+    pub cuantas: usize,
+    /// De ellas, cuántas pueden ser repetidas: las que siempre fallan no les quitan el lugar a las demás.
+    pub repetidas: usize,
+}
+
+/// Las primeras de cada clave, entre las nuevas o entre las que ya fallaron alguna vez.
+macro_rules! primeras {
+    ($cuales:literal, $limite:literal) => {
+        concat!(
+            "(SELECT * FROM (SELECT *, count(*) OVER () AS vistas FROM (SELECT posicion, suscripcion, id_mensaje, topico, ",
+            "clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, intentos, esperas, reintentada_en FROM entregas WHERE ",
+            carril_propio!(),
+            " AND ",
+            $cuales,
+            " AND clave <> ALL($2) AND (suscripcion, clave) NOT IN ",
+            "(SELECT suscripcion, clave FROM entregas WHERE proximo_intento > clock_timestamp()) ",
+            "ORDER BY posicion LIMIT $3) miradas) ventana ",
+            "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = ventana.suscripcion ",
+            "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) ",
+            "ORDER BY posicion LIMIT ",
+            $limite,
+            ")"
+        )
+    };
 }
 
 impl Entrega {
+    /// Si ya falló alguna vez.
+    #[must_use]
+    pub const fn repetida(&self) -> bool {
+        self.intentos > 0 || self.esperas > 0
+    }
+
     /// La identidad del comando, si trae uno del que se pueda contar el resultado: sin un UUID nadie sabría preguntarlo.
     #[must_use]
     pub fn id_comando(&self) -> Option<Uuid> {
@@ -125,20 +183,20 @@ impl Entregas {
     ///
     /// # Errors
     /// Las de la base de datos.
-    pub async fn pendientes(&self, dueno: Uuid, en_curso: &[Uuid], cuantas: i64) -> Result<Vec<Entrega>, Falla> {
+    pub async fn pendientes(&self, dueno: Uuid, en_curso: &[Uuid], pedido: Pedido) -> Result<Halladas, Falla> {
         // Se mira una ventana: una clave con miles de entregas no obliga a recorrerlas todas para hallar la primera.
         const SQL: &str = concat!(
-            "SELECT * FROM (SELECT posicion, suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, ",
-            "publicado_en, ilegible, intentos, reintentada_en FROM entregas WHERE ",
-            carril_propio!(),
-            " AND clave <> ALL($2) AND (suscripcion, clave) NOT IN ",
-            "(SELECT suscripcion, clave FROM entregas WHERE proximo_intento > clock_timestamp()) ",
-            "ORDER BY posicion LIMIT $4) ventana ",
-            "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = ventana.suscripcion ",
-            "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) ",
-            "ORDER BY posicion LIMIT $3",
+            primeras!("intentos = 0 AND esperas = 0", "$4"),
+            " UNION ALL ",
+            primeras!("(intentos > 0 OR esperas > 0)", "$5"),
+            " ORDER BY posicion LIMIT $4"
         );
-        self.conexiones.leer(query_as(SQL).bind(dueno).bind(en_curso).bind(cuantas).bind(VENTANA)).await
+        let [cuantas, repetidas] =
+            [pedido.cuantas, pedido.repetidas].map(|limite| i64::try_from(limite).unwrap_or(i64::MAX));
+        let sql = query_as(SQL).bind(dueno).bind(en_curso).bind(VENTANA).bind(cuantas).bind(repetidas);
+        let filas: Vec<Fila> = self.conexiones.leer(sql).await?;
+        let quedan = filas.iter().any(|fila| fila.vistas == VENTANA);
+        Ok(Halladas { entregas: filas.into_iter().map(|fila| fila.entrega).collect(), quedan })
     }
 
     /// Si el mensaje de una entrega ya tuvo su efecto.
@@ -163,7 +221,7 @@ impl Entregas {
             .map(drop)
     }
 
-    /// Deja una entrega para más tarde; su clave la espera.
+    /// Deja para más tarde una entrega que falló por un defecto; su clave la espera.
     ///
     /// # Errors
     /// Las de la base de datos.
@@ -171,6 +229,20 @@ impl Entregas {
         let sql = "UPDATE entregas SET intentos = intentos + 1, \
                    proximo_intento = clock_timestamp() + make_interval(secs => $2) WHERE posicion = $1";
         self.conexiones.ejecutar(query(sql).bind(entrega.posicion).bind(espera.as_secs_f64())).await.map(drop)
+    }
+
+    /// Deja para más tarde una entrega a la que le faltó una dependencia, en el siguiente hueco del ritmo común: entre
+    /// todas las instancias vuelven de una en una. No cuenta como intento.
+    ///
+    /// # Errors
+    /// Las de la base de datos.
+    pub async fn hacer_esperar(&self, entrega: &Entrega, espera: Duration) -> Result<(), Falla> {
+        let sql = "WITH hueco AS (UPDATE ritmo SET ultimo = least(greatest(ultimo + make_interval(secs => $3), \
+                   clock_timestamp() + make_interval(secs => $2)), clock_timestamp() + make_interval(secs => $4)) \
+                   WHERE nombre = 'entregas' RETURNING ultimo) \
+                   UPDATE entregas SET esperas = esperas + 1, proximo_intento = hueco.ultimo FROM hueco WHERE posicion = $1";
+        let sql = query(sql).bind(entrega.posicion).bind(espera.as_secs_f64());
+        self.conexiones.ejecutar(sql.bind(HUECO.as_secs_f64()).bind(HORIZONTE.as_secs_f64())).await.map(drop)
     }
 
     /// Aparta para siempre una entrega que no se puede atender, con su motivo y con el resultado de su comando, en una

@@ -148,7 +148,7 @@ impl LetrasMuertas {
                    SELECT suscripcion, id_mensaje, topico, clave, tipo, datos, coalesce(correlacion, id_mensaje), \
                    coalesce(traceparent, ''), coalesce(publicado_en, muerta_en), ilegible, clock_timestamp() \
                    FROM vuelta ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO UPDATE SET posicion = DEFAULT, \
-                   intentos = 0, proximo_intento = clock_timestamp(), reintentada_en = excluded.reintentada_en) \
+                   intentos = 0, esperas = 0, proximo_intento = clock_timestamp(), reintentada_en = excluded.reintentada_en) \
                    SELECT posicion FROM vuelta ORDER BY posicion";
         let vueltas: Vec<(i64,)> = self.conexiones.leer(query_as(sql).bind(posiciones)).await?;
         Ok(vueltas.into_iter().map(|(posicion,)| posicion).collect())

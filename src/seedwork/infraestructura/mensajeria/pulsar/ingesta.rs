@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use url::Url;
 use uuid::Uuid;
 
-use super::conexion::{a_tiempo, conectar, consumidor};
+use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::EsquemasAjenos;
 use super::{ErrorPulsar, Parte, Topico};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Vaciado;
@@ -26,14 +26,14 @@ use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Mensajes que se guardan de una vez, como mucho.
 const LOTE: usize = 100;
+/// Lo que pueden ocupar en memoria los que se guardan de una vez, en bytes, además del último.
+const BYTES_LOTE: usize = 8 * 1024 * 1024;
 /// Cuánto se espera a que llegue otro antes de guardar los que hay.
 const REUNION: Duration = Duration::from_millis(2);
 /// Cuánto puede estar callado un consumidor antes de preguntarle al bróker si sigue ahí.
 const SILENCIO: Duration = Duration::from_secs(2);
 /// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.
 const SILENCIOS_DE_VACIO: u32 = 5;
-/// Cuánto se espera antes de volver a conectar.
-const REINTENTO: Duration = Duration::from_secs(1);
 /// Lo más largo que se guarda de un texto ajeno, en bytes de una identidad o en caracteres de lo demás.
 const TEXTO_MAXIMO: usize = 255;
 
@@ -57,51 +57,66 @@ pub struct Ingesta {
 }
 
 impl Ingesta {
-    /// Recibe hasta que se pida parar.
+    /// Recibe hasta que se pida parar; entonces guarda y confirma lo que ya recibió, y deja lo demás a otra instancia.
     pub async fn correr(self, parar: CancellationToken) {
-        let (mut esquemas, mut racha) = (EsquemasAjenos::default(), Racha::default());
-        while !parar.is_cancelled() {
-            let Some(fin) = parar.run_until_cancelled(self.sesion(&mut esquemas, &mut racha)).await else { return };
+        let (mut esquemas, mut racha, mut fallas) = (EsquemasAjenos::default(), Racha::default(), Racha::default());
+        loop {
+            let fin = self.sesion(&mut esquemas, (&mut racha, &mut fallas), &parar).await;
+            if parar.is_cancelled() {
+                return;
+            }
             self.pulso.anotar(false);
+            fallas.fallo();
             if let Err(error) = fin
                 && racha.fallo()
             {
                 warn!(topico = self.topico.nombre, %error, "el consumidor se vuelve a conectar");
             }
-            parar.run_until_cancelled(sleep(REINTENTO)).await;
+            parar.run_until_cancelled(sleep(fallas.pausa())).await;
         }
     }
 
-    /// Recibe con un consumidor hasta que deje de servir.
-    async fn sesion(&self, esquemas: &mut EsquemasAjenos, racha: &mut Racha) -> Result<(), ErrorPulsar> {
-        let cliente = conectar(&self.url).await?;
-        let mut consumidor = consumidor(&cliente, &self.topico).await?;
+    /// Recibe con un consumidor hasta que deje de servir, o hasta que se pida parar.
+    async fn sesion(
+        &self,
+        esquemas: &mut EsquemasAjenos,
+        (racha, fallas): (&mut Racha, &mut Racha),
+        parar: &CancellationToken,
+    ) -> Result<(), ErrorPulsar> {
+        let conectado = async {
+            let cliente = conectar(&self.url).await?;
+            let consumidor = consumidor(&cliente, &self.topico).await?;
+            Ok::<_, ErrorPulsar>((cliente, consumidor))
+        };
+        let Some(conectado) = parar.run_until_cancelled(conectado).await else { return Ok(()) };
+        let (cliente, mut consumidor) = conectado?;
         self.pulso.anotar(true);
         if racha.bien() {
             info!(topico = self.topico.nombre, "el consumidor volvió a conectarse");
         }
         let mut silencios = 0;
-        loop {
-            let Some(mensajes) = reunir(&mut consumidor).await? else {
-                silencios += 1;
-                self.preguntar(&mut consumidor, silencios).await?;
-                continue;
-            };
-            silencios = 0;
-            let mut llegadas = Vec::with_capacity(mensajes.len());
-            for mensaje in &mensajes {
-                let escritor = match &mensaje.metadata().schema_version {
-                    Some(version) => esquemas.de(&cliente, &self.topico, version).await?,
-                    None => Err("el mensaje no dice con qué esquema se escribió".into()),
-                };
-                llegadas.push(self.llegada(mensaje, escritor));
+        while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor)).await {
+            match reunidos? {
+                Some(mensajes) => {
+                    silencios = 0;
+                    let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
+                    if !self.guardar(&llegadas, parar).await {
+                        return Ok(());
+                    }
+                    for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
+                        consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
+                    }
+                    self.aviso.notify_one();
+                }
+                None => {
+                    silencios += 1;
+                    self.preguntar(&mut consumidor, silencios).await?;
+                }
             }
-            self.guardar(&llegadas).await;
-            for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
-                consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
-            }
-            self.aviso.notify_one();
+            fallas.bien();
         }
+        // Va detrás de las confirmaciones: cuando el bróker contesta, las tiene, y da lo que quede a otra instancia.
+        a_tiempo(consumidor.close()).await
     }
 
     /// Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
@@ -116,15 +131,36 @@ impl Ingesta {
         Ok(())
     }
 
-    /// Guarda lo que llegó, y no vuelve hasta que está guardado: sólo entonces se puede confirmar al bróker.
-    async fn guardar(&self, llegadas: &[Llegada]) {
+    async fn llegadas(
+        &self,
+        cliente: &Cliente,
+        esquemas: &mut EsquemasAjenos,
+        mensajes: &[Mensaje],
+    ) -> Result<Vec<Llegada>, ErrorPulsar> {
+        let mut llegadas = Vec::with_capacity(mensajes.len());
+        for mensaje in mensajes {
+            let escritor = match &mensaje.metadata().schema_version {
+                Some(version) => esquemas.de(cliente, &self.topico, version).await?,
+                None => Err("el mensaje no dice con qué esquema se escribió".into()),
+            };
+            llegadas.push(self.llegada(mensaje, escritor));
+        }
+        Ok(llegadas)
+    }
+
+    /// Guarda lo que llegó, y no vuelve hasta que está guardado, porque sólo entonces se puede confirmar al bróker; o
+    /// hasta que se pida parar: entonces dice que no lo guardó, y el bróker lo dará a otra instancia.
+    async fn guardar(&self, llegadas: &[Llegada], parar: &CancellationToken) -> bool {
         let mut racha = Racha::default();
         while let Err(falla) = self.entregas.recibir(llegadas).await {
             if racha.fallo() {
                 warn!(topico = self.topico.nombre, %falla, "lo recibido espera a la base de datos");
             }
-            sleep(REINTENTO).await;
+            if parar.run_until_cancelled(sleep(racha.pausa())).await.is_none() {
+                return false;
+            }
         }
+        true
     }
 
     fn llegada(&self, mensaje: &Mensaje, escritor: Result<Schema, String>) -> Llegada {
@@ -173,7 +209,8 @@ fn limpio(texto: &str) -> String {
 async fn reunir(consumidor: &mut Consumidor) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
     let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
     let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
-    while mensajes.len() < LOTE {
+    let bytes = |mensajes: &[Mensaje]| mensajes.iter().map(|mensaje| mensaje.payload.data.len()).sum::<usize>();
+    while mensajes.len() < LOTE && bytes(&mensajes) < BYTES_LOTE {
         match timeout(REUNION, consumidor.next()).await {
             Ok(siguiente) => mensajes.extend(admitir(siguiente)?),
             Err(_) => break,

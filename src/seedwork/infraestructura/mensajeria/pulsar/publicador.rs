@@ -20,8 +20,8 @@ use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Lo más que se espera un recibo.
 const PLAZO_RECIBO: Duration = Duration::from_secs(10);
-/// Cada cuánto se vuelve a intentar preparar el bróker.
-const REINTENTO: Duration = Duration::from_secs(1);
+/// Cada cuánto se mira si hay que volver a preparar el bróker.
+const VISTAZO: Duration = Duration::from_millis(500);
 
 /// Un mensaje por publicar.
 #[derive(Debug, Clone)]
@@ -75,7 +75,8 @@ impl Publicador {
     pub async fn mantener(self: Arc<Self>, parar: CancellationToken) {
         let mut racha = Racha::default();
         while !parar.is_cancelled() {
-            match self.asegurar().await {
+            let Some(asegurado) = parar.run_until_cancelled(self.asegurar()).await else { return };
+            match &asegurado {
                 Ok(true) => {
                     racha.bien();
                     info!("Pulsar está preparado: esquemas registrados y suscripciones creadas");
@@ -85,7 +86,8 @@ impl Publicador {
                 }
                 Ok(false) | Err(_) => {}
             }
-            parar.run_until_cancelled(sleep(REINTENTO)).await;
+            let pausa = if asegurado.is_ok() { VISTAZO } else { racha.pausa() };
+            parar.run_until_cancelled(sleep(pausa)).await;
         }
     }
 

@@ -20,16 +20,16 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Atraso;
 use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
-use crate::seedwork::infraestructura::mensajeria::racha::Racha;
+use crate::seedwork::infraestructura::mensajeria::racha::{Racha, espera};
 
 /// Mensajes que se publican de una vez.
 const LOTE: i64 = 1_000;
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
-/// Cuánto espera una clave cuyo envío no tuvo recibo.
+/// Lo que puede ocupar en memoria un lote, en bytes, además de su primer mensaje.
+const BYTES_LOTE: i64 = 16 * 1024 * 1024;
+/// Cuánto espera, como mucho, una clave cuyo envío no tuvo recibo.
 const CASTIGO: Duration = Duration::from_secs(1);
-/// Cuánto se espera después de una falla.
-const RESPIRO: Duration = Duration::from_millis(500);
 
 #[derive(FromRow)]
 struct Fila {
@@ -95,7 +95,7 @@ impl Relevo {
                     if racha.fallo() {
                         warn!(%falla, "el relevo espera a la base de datos");
                     }
-                    parar.run_until_cancelled(sleep(RESPIRO)).await;
+                    parar.run_until_cancelled(sleep(racha.pausa())).await;
                 }
             }
             tokio::select! {
@@ -138,12 +138,14 @@ impl Relevo {
 
     async fn pendientes(&self, castigadas: &[Uuid]) -> Result<Vec<Fila>, Falla> {
         const SQL: &str = concat!(
-            "SELECT posicion, id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent, propiedades ",
-            "FROM bandeja_salida WHERE publicada_en IS NULL AND clave <> ALL($3) AND ",
+            "SELECT posicion, id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent, propiedades FROM ",
+            "(SELECT *, sum(octet_length(datos)) OVER (ORDER BY posicion) - octet_length(datos) AS antes FROM ",
+            "(SELECT * FROM bandeja_salida WHERE publicada_en IS NULL AND clave <> ALL($3) AND ",
             carril_propio!(),
-            " ORDER BY posicion LIMIT $2",
+            " ORDER BY posicion LIMIT $2) lote) medido WHERE antes <= $4 ORDER BY posicion",
         );
-        self.conexiones.leer(query_as(SQL).bind(self.carriles.id()).bind(LOTE).bind(castigadas)).await
+        let sql = query_as(SQL).bind(self.carriles.id()).bind(LOTE).bind(castigadas).bind(BYTES_LOTE);
+        self.conexiones.leer(sql).await
     }
 
     /// Marca lo que tuvo recibo, con su momento, si el carril sigue siendo de esta instancia: quien lo perdió no marca nada.
@@ -168,7 +170,7 @@ struct Castigadas(HashMap<Uuid, Instant>);
 
 impl Castigadas {
     fn castigar(&mut self, clave: Option<Uuid>) {
-        self.0.extend(clave.map(|clave| (clave, Instant::now() + CASTIGO)));
+        self.0.extend(clave.map(|clave| (clave, Instant::now() + espera(u32::MAX, CASTIGO))));
     }
 
     fn vigentes(&mut self) -> Vec<Uuid> {
