@@ -44,7 +44,7 @@ pub fn programa(datos: impl Fn() -> Arg) -> Command {
     let reintentar = sub("reintentar", "Las devuelve a la cola, una sola vez cada una", "<ID>… | --todas [OPCIONES]")
         .arg(ids().required_unless_present("todas").conflicts_with("todas"))
         .arg(bandera_larga("todas", "Todas las que dejen pasar los filtros"))
-        .args(filtros().map(|filtro| filtro.requires("todas")));
+        .args(filtros().map(|filtro| filtro.requires("todas").conflicts_with("id")));
     let descartar =
         sub("descartar", "Las da por perdidas; queda dicho quién y por qué", "<ID>… --porque TEXTO [OPCIONES]")
             .arg(ids().required(true))

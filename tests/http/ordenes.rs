@@ -135,7 +135,8 @@ async fn lo_que_no_se_entiende_se_explica_y_sale_con_2() {
         (&["letras-muertas", "ver"], "falta <ID>"),
         (&["letras-muertas", "reintentar"], "falta <ID>..."),
         (&["letras-muertas", "reintentar", "1", "--todas"], "[ID]... y --todas no van juntos"),
-        (&["letras-muertas", "reintentar", "1", "--topico", "x"], "falta --todas"),
+        (&["letras-muertas", "reintentar", "1", "--topico", "x"], "[ID]... y --topico <TÓPICO> no van juntos"),
+        (&["letras-muertas", "reintentar", "--topico", "x"], "falta --todas, <ID>..."),
         (&["letras-muertas", "descartar", "1"], "falta --porque <TEXTO>"),
         (&["letras-muertas", "listar", "--limite", "0"], "el valor «0» no sirve para --limite <NÚMERO>"),
     ] {

@@ -170,12 +170,11 @@ async fn por_detras_sobrevive_a_la_base_caida_y_se_detiene_en_orden() {
 async fn por_un_resultado_purgado_se_responde_410() {
     let prueba = Prueba::nueva().await;
     let id = comando_de_hace(&prueba, 31).await;
-    let sql = format!(
-        "INSERT INTO resultados_comando (id, comando, terminado_en) VALUES ('{id}', 'CrearReserva', now() - interval '31 days')"
-    );
+    let sql = format!("INSERT INTO resultados_comando (id, comando) VALUES ('{id}', 'CrearReserva')");
     prueba.base.ordenar(&sql).await;
     let ruta = format!("/comandos/{id}");
     assert_eq!(prueba.servicio.get(&ruta).await.con(200)["estado"], "ejecutado");
+    prueba.base.ordenar("UPDATE resultados_comando SET terminado_en = now() - interval '31 days'").await;
     purgar(&prueba.base).await;
     prueba.servicio.get(&ruta).await.problema(410, "resultado-caducado");
 }
@@ -237,7 +236,9 @@ async fn un_comando_ajeno_que_se_repite_no_corre_mientras_se_recuerde_su_resulta
         .base
         .ordenar("DELETE FROM reservas; UPDATE bandeja_entrada SET recibida_en = now() - interval '15 days'")
         .await;
-    assert!(purgar(&prueba.base).await.contains("         2  comandos recibidos"));
+    purgar(&prueba.base).await;
+    let recibidos = "SELECT count(*) FROM bandeja_entrada WHERE suscripcion = 'aeroalpes-sub-comandos'";
+    assert_eq!(prueba.base.contar(recibidos).await, 0);
     vuelve_a_llegar(&prueba, id, 0).await;
     assert_eq!((reservas(&prueba).await, estado(&prueba, id).await), (0, "ejecutado".into()));
     prueba
@@ -274,7 +275,7 @@ async fn un_evento_repetido_despues_de_la_purga_solo_vuelve_a_anotarse() {
     let copia = "CREATE TABLE copia AS SELECT id, topico, clave, tipo, datos FROM bandeja_salida; \
                  UPDATE bandeja_salida SET publicada_en = now() - interval '366 days'";
     prueba.base.ordenar(copia).await;
-    assert!(purgar(&prueba.base).await.contains("         1  historias"));
+    purgar(&prueba.base).await;
     assert_eq!(prueba.base.contar(recibidos).await, 0);
     let historia = format!("/vuelos/reserva/{id}/historia");
     assert_eq!(prueba.servicio.get(&historia).await.con(200), serde_json::json!([]));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::apoyo::{Prueba, cambiar, crear};
+use crate::comun::servicio::ejecutar;
 use crate::oyente::{Oyente, publicar};
 
 const TOPICO: &str = "comandos-reserva";
@@ -45,6 +46,7 @@ async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cum
     assert_eq!(resultado["problema"]["type"], "urn:aeroalpes:problema:mensaje-apartado");
     let sql = "SELECT motivo FROM letras_muertas ORDER BY motivo";
     let guardados: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut prueba.base.conectar().await).await.unwrap();
+    let mut originales: Vec<_> = motivos.keys().cloned().collect();
     let mut publicados: Vec<_> = motivos.into_values().map(|(motivo, _)| motivo).collect();
     publicados.sort_unstable();
     assert_eq!(
@@ -55,5 +57,19 @@ async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cum
         },
         publicados
     );
+    assert_eq!(prueba.base.contar("SELECT count(*) FROM reservas").await, 2);
+
+    // Reintentarlas no las arregla: mueren otra vez, también en el tópico, y nada se cumple.
+    let reintentar = ["letras-muertas", "reintentar", "--todas"];
+    let dicho = ejecutar(&reintentar, &[("DATABASE_URL", &prueba.base.url())]).await;
+    assert_eq!(String::from_utf8_lossy(&dicho.stdout), "Reintentadas: 5\n");
+    let mut otra_vez = Vec::new();
+    for _ in 0..5 {
+        otra_vez.push(muertas.siguiente().await.propiedades["id_original"].clone());
+    }
+    originales.sort_unstable();
+    otra_vez.sort_unstable();
+    assert_eq!(originales, otra_vez);
+    assert_eq!(prueba.base.contar("SELECT count(*) FROM letras_muertas WHERE reintentada_en IS NOT NULL").await, 5);
     assert_eq!(prueba.base.contar("SELECT count(*) FROM reservas").await, 2);
 }

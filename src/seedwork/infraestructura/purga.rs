@@ -92,7 +92,8 @@ const TABLAS: [Tabla; 8] = [
             "suscripcion = $3 AND recibida_en < now() - make_interval(days => 2 * $1) AND NOT EXISTS (SELECT 1 \
              FROM letras_muertas l WHERE l.suscripcion = t.suscripcion AND l.id_mensaje = t.id_mensaje) \
              AND NOT EXISTS (SELECT 1 FROM bandeja_salida s WHERE s.id::text = t.id_mensaje \
-             AND (s.publicada_en IS NULL OR s.publicada_en < now() - make_interval(days => $1)))"
+             AND (s.publicada_en IS NULL OR (s.publicada_en < now() - make_interval(days => $1) \
+             AND s.topico LIKE 'eventos-%' AND s.topico NOT LIKE '%-dlq')))"
         ),
         &[SUSCRIPCION_EVENTOS],
         |g| g.historias,
