@@ -174,7 +174,8 @@ async fn componer(
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
-    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega)?, ids: ids.clone() };
+    let clientes = ServiciosClientes::nuevos(&codigos, config.vigencia_codigo, entrega)?;
+    let servicios = Servicios { clientes, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, reacciones(), config.plazo_orden));
     match &config.bus {

@@ -19,8 +19,8 @@ use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
-    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EstadoUsuario, IdUsuario, ListarUsuarios,
-    ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
+    AutenticarUsuario, BorrarUsuario, ClaveUsuario, DesactivarUsuario, Email, ErrorClientes, EstadoUsuario, IdUsuario,
+    ListarUsuarios, ObtenerUsuario, PedirCodigo, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
 };
 use crate::modulos::vuelos::{IdReserva, ResumirReservas};
 
@@ -28,8 +28,9 @@ use crate::modulos::vuelos::{IdReserva, ResumirReservas};
 pub fn rutas() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(registrar, buscar))
-        .routes(routes!(dar_usuario))
+        .routes(routes!(dar_usuario, borrar))
         .routes(routes!(validar))
+        .routes(routes!(pedir_codigo))
         .routes(routes!(desactivar))
         .routes(routes!(reservas))
         .routes(routes!(iniciar_sesion))
@@ -105,7 +106,8 @@ async fn buscar(
 #[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", request_body = CuerpoValidacion,
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
-        (status = 409, description = "El usuario no está recién registrado", body = Problema)))]
+        (status = 409, description = "El usuario no está recién registrado o está ocupado, o su código caducó o se falló \
+            demasiadas veces", body = Problema)))]
 async fn validar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
@@ -113,7 +115,38 @@ async fn validar(
     Cuerpo(cuerpo): Cuerpo<CuerpoValidacion>,
 ) -> Result<Json<RespuestaUsuario>, Problema> {
     let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
-    Ok(Json(app.mediador.ejecutar(contexto, comando).await?.into()))
+    let validado = app.mediador.ejecutar(contexto, comando).await?.map_err(ErrorClientes::from)?;
+    Ok(Json(validado.into()))
+}
+
+/// Entrega otro código a un usuario recién registrado; los anteriores dejan de valer. Como mucho, uno por minuto.
+#[utoipa::path(post, path = "/clientes/usuario/{id}/codigo", tag = "clientes",
+    params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 204, description = "El código va en camino"),
+        (status = 409, description = "El usuario no está recién registrado, o está ocupado", body = Problema),
+        (status = 429, description = "Hace menos de un minuto se entregó otro; `Retry-After` dice cuánto falta",
+            body = Problema)))]
+async fn pedir_codigo(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<StatusCode, Problema> {
+    app.mediador.ejecutar(contexto, PedirCodigo { id: IdUsuario(id) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Borra a un usuario con sus datos personales, para siempre. Sus reservas quedan, con su `id_cliente`.
+#[utoipa::path(delete, path = "/clientes/usuario/{id}", tag = "clientes",
+    params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 204, description = "El usuario ya no existe"),
+        (status = 409, description = "El usuario está ocupado", body = Problema)))]
+async fn borrar(
+    State(app): State<App>,
+    ContextoHttp(contexto): ContextoHttp,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<StatusCode, Problema> {
+    app.mediador.ejecutar(contexto, BorrarUsuario { id: IdUsuario(id) }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Desactiva a un usuario, de forma definitiva: ya no puede reservar.

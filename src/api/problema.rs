@@ -10,8 +10,8 @@ use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::dominio::reglas::ReglaRota;
 
-/// Cuánto conviene esperar antes de repetir, en segundos.
-const REPETIR_EN: HeaderValue = HeaderValue::from_static("1");
+/// Cuánto conviene esperar antes de repetir, en segundos, si quien lo rechazó no dice otra cosa.
+const REPETIR_EN: u64 = 1;
 
 /// Un problema, tal como viaja (`application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -44,7 +44,7 @@ pub struct Problema {
     #[serde(skip_serializing_if = "Option::is_none")]
     id_solicitud: Option<String>,
     #[serde(skip)]
-    repetible: bool,
+    espera: Option<u64>,
 }
 
 impl Problema {
@@ -59,7 +59,7 @@ impl Problema {
             parametro: None,
             error: None,
             id_solicitud: None,
-            repetible: false,
+            espera: None,
         }
     }
 
@@ -86,10 +86,6 @@ impl Problema {
         Self { id_solicitud: Some(id.to_owned()), ..self }
     }
 
-    fn con_espera(self, repetible: bool) -> Self {
-        Self { repetible, ..self }
-    }
-
     fn estado(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -103,8 +99,8 @@ impl Problema {
             // RFC 9110, sección 15.5.2: un 401 dice siempre cómo autenticarse.
             respuesta.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.repetible {
-            respuesta.headers_mut().insert(header::RETRY_AFTER, REPETIR_EN);
+        if let Some(segundos) = self.espera {
+            respuesta.headers_mut().insert(header::RETRY_AFTER, segundos.into());
         }
         respuesta
     }
@@ -135,13 +131,14 @@ impl From<ReglaRota> for Problema {
 impl From<Rechazo> for Problema {
     fn from(rechazo: Rechazo) -> Self {
         let estado = estado(rechazo.clase);
+        let repetible = matches!(rechazo.clase, Clase::Ocupado | Clase::NoDisponible);
         let error = rechazo.regla.map(|regla| format!("{regla} - {}", rechazo.mensaje));
         Self {
             puntero: rechazo.puntero,
             error,
+            espera: rechazo.espera.or_else(|| repetible.then_some(REPETIR_EN)),
             ..Self::nuevo(estado, &rechazo.codigo, titulo(rechazo.clase), rechazo.mensaje)
         }
-        .con_espera(matches!(rechazo.clase, Clase::Ocupado | Clase::NoDisponible))
     }
 }
 
@@ -152,6 +149,7 @@ const fn estado(clase: Clase) -> StatusCode {
         Clase::NoEncontrado => StatusCode::NOT_FOUND,
         Clase::Conflicto | Clase::Ocupado => StatusCode::CONFLICT,
         Clase::Caducado => StatusCode::GONE,
+        Clase::DemasiadoFrecuente => StatusCode::TOO_MANY_REQUESTS,
         Clase::NoProcesable => StatusCode::UNPROCESSABLE_ENTITY,
         Clase::NoDisponible => StatusCode::SERVICE_UNAVAILABLE,
         Clase::Interno => StatusCode::INTERNAL_SERVER_ERROR,
@@ -166,6 +164,7 @@ const fn titulo(clase: Clase) -> &'static str {
         Clase::Conflicto => "El estado actual no lo permite",
         Clase::Caducado => "Ya no se guarda",
         Clase::Ocupado => "Los datos están ocupados",
+        Clase::DemasiadoFrecuente => "Demasiadas solicitudes",
         Clase::NoProcesable => "Los datos se refieren a algo que no existe",
         Clase::NoDisponible => "El servicio no está disponible",
         Clase::Interno => "Error interno",
@@ -201,6 +200,11 @@ mod pruebas {
             let respuesta = Problema::from(Rechazo::nuevo(clase, "x", "x")).responder();
             assert_eq!(respuesta.headers()[header::RETRY_AFTER], "1");
         }
+        let respuesta = Problema::from(Rechazo::nuevo(Clase::DemasiadoFrecuente, "x", "x").tras(43)).responder();
+        assert_eq!(
+            (respuesta.status(), &respuesta.headers()[header::RETRY_AFTER]),
+            (StatusCode::TOO_MANY_REQUESTS, &"43".parse().unwrap())
+        );
         let respuesta = Problema::from(Rechazo::nuevo(Clase::Conflicto, "x", "x")).responder();
         assert_eq!(respuesta.headers().get(header::RETRY_AFTER), None);
     }

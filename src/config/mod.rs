@@ -19,6 +19,9 @@ use crate::seedwork::infraestructura::conexiones::PlazosPg;
 /// Dónde se escucha si nadie dice otra cosa; el puerto es el del sistema original.
 pub const ESCUCHA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
+/// Segundos de un día.
+const UN_DIA: usize = 24 * 60 * 60;
+
 /// Cuántas conexiones puede usar el servicio en el PostgreSQL embebido, que admite 100.
 const CONEXIONES_EMBEBIDO: usize = 80;
 
@@ -83,6 +86,8 @@ pub struct Config {
     pub plazo_orden: Duration,
     /// Cuánto se espera a lo que está en curso al cerrar.
     pub plazo_cierre: Duration,
+    /// Cuánto vale un código de validación desde que se emite.
+    pub vigencia_codigo: Duration,
 }
 
 /// Lo que la línea de órdenes dice por encima del entorno.
@@ -119,6 +124,7 @@ impl Config {
             },
             plazo_orden: lector.milisegundos("AEROALPES_ORDEN_MS", 30_000)?,
             plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 25_000)?,
+            vigencia_codigo: lector.segundos("AEROALPES_CODIGO_S", UN_DIA, 30 * UN_DIA)?,
         };
         lector.una_de("AEROALPES_POSTGRES_DESCARGA", &["si", "sí", "no"])?;
         config.comprobar().map(|()| config)
@@ -227,6 +233,7 @@ mod pruebas {
         assert!(config.escucha == ESCUCHA && config.bus == Bus::Local { vaciar: None });
         assert!(matches!(config.base, Base::Embebida(carpeta) if carpeta == *"/datos"));
         assert_eq!(config.plazos_pg.bloqueo, Duration::from_secs(5));
+        assert_eq!(config.vigencia_codigo, Duration::from_hours(24));
     }
 
     #[test]
@@ -244,6 +251,7 @@ mod pruebas {
             ("AEROALPES_BUS", "kafka"),
             ("AEROALPES_BUS", "pulsar"),
             ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
+            ("AEROALPES_CODIGO_S", "2592001"),
         ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
             assert_eq!((error.variable, error.valor.as_deref()), (variable, Some(valor)));

@@ -9,3 +9,5 @@ pub mod reacciones;
 
 #[cfg(test)]
 mod pruebas;
+#[cfg(test)]
+mod pruebas_codigos;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -18,16 +19,17 @@ use crate::seedwork::infraestructura::servicios::ConServicios;
 pub struct ServiciosClientes {
     cifrado: Argon2id,
     codigos: CodigosHmac,
+    vigencia: Duration,
     entrega: Box<dyn EntregaCodigos>,
 }
 
 impl ServiciosClientes {
-    /// Los servicios, con la clave de los códigos de validación y quien los hace llegar.
+    /// Los servicios, con la clave de los códigos de validación, cuánto valen y quien los hace llegar.
     ///
     /// # Errors
     /// [`Falla::Interna`] si el cifrado no se puede preparar.
-    pub fn nuevos(clave_codigos: &Clave, entrega: Box<dyn EntregaCodigos>) -> Result<Self, Falla> {
-        Ok(Self { cifrado: Argon2id::nuevo()?, codigos: CodigosHmac::nuevo(clave_codigos)?, entrega })
+    pub fn nuevos(clave_codigos: &Clave, vigencia: Duration, entrega: Box<dyn EntregaCodigos>) -> Result<Self, Falla> {
+        Ok(Self { cifrado: Argon2id::nuevo()?, codigos: CodigosHmac::nuevo(clave_codigos)?, vigencia, entrega })
     }
 }
 
@@ -59,12 +61,16 @@ impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CifradoContrasenas fo
 }
 
 impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CodigosValidacion for T {
-    fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String {
-        self.servicios().as_ref().codigos.codigo(id, registrado_en)
+    fn codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> String {
+        self.servicios().as_ref().codigos.codigo(id, emitido_en)
     }
 
-    fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
-        self.servicios().as_ref().codigos.es_su_codigo(id, registrado_en, codigo)
+    fn es_su_codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime, codigo: &str) -> bool {
+        self.servicios().as_ref().codigos.es_su_codigo(id, emitido_en, codigo)
+    }
+
+    fn vigencia(&self) -> Duration {
+        self.servicios().as_ref().vigencia
     }
 }
 

@@ -47,6 +47,7 @@ impl From<RechazoGuardado> for Rechazo {
             regla: guardado.regla.map(Cow::Owned),
             mensaje: guardado.mensaje,
             puntero: guardado.puntero,
+            espera: None,
         }
     }
 }

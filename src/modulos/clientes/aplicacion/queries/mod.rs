@@ -9,3 +9,6 @@ pub use autenticar_usuario::AutenticarUsuario;
 pub use listar_usuarios::ListarUsuarios;
 pub use obtener_usuario::{ClaveUsuario, ObtenerUsuario};
 pub use reservas_de_usuario::{ReservaDeUsuario, ReservasDeUsuario};
+
+#[cfg(test)]
+mod pruebas;
