@@ -9,5 +9,3 @@ pub mod reacciones;
 
 #[cfg(test)]
 mod pruebas;
-#[cfg(test)]
-mod pruebas_codigos;

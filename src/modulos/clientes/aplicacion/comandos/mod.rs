@@ -11,3 +11,6 @@ pub use desactivar_usuario::DesactivarUsuario;
 pub use pedir_codigo::PedirCodigo;
 pub use registrar_usuario::RegistrarUsuario;
 pub use validar_usuario::ValidarUsuario;
+
+#[cfg(test)]
+mod pruebas;

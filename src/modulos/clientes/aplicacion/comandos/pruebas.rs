@@ -2,9 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::comandos::{PedirCodigo, ValidarUsuario};
-use super::errores::ErrorClientes;
-use super::pruebas::{Doble, VIGENCIA, codigo};
+use super::{PedirCodigo, ValidarUsuario};
+use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
+use crate::modulos::clientes::aplicacion::pruebas::{Doble, VIGENCIA, codigo};
 use crate::modulos::clientes::dominio::codigo::{
     CodigoEmitido, CodigoIncorrecto, ESPERA_POR_OTRO, ErrorCodigo, FALLOS_ADMITIDOS,
 };
