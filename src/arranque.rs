@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::api::{self, App};
-pub use crate::arranque_mensajes::{Contrato, contratos};
-use crate::arranque_mensajes::{Fondos, Mensajes};
+pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
+use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -22,17 +22,17 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
     Atraso, ErrorCambioDeBus, anotar_uso, comprobar_vacio,
 };
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
+use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
 use crate::servicios::Servicios;
 
-/// Lo más que puede ocupar en memoria una lista o un texto de un mensaje, en bytes.
-const MEMORIA_POR_MENSAJE: usize = 8 * 1024 * 1024;
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
 
@@ -113,14 +113,18 @@ async fn atender(
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
-    let Compuesto { app, mensajes } = app?;
+    let Compuesto { app, mensajes, purga } = app?;
     let mediador = Arc::clone(&app.mediador);
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
+    let purga = tokio::spawn(purga.correr(parar.clone()));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
     let cierre = async {
         if let Err(causa) = mensajes.await {
             error!(%causa, "el consumo terminó en pánico");
+        }
+        if let Err(causa) = purga.await {
+            error!(%causa, "la purga terminó en pánico");
         }
         mediador.esperar_ordenes().await;
     };
@@ -153,6 +157,7 @@ fn base_de_datos(
 struct Compuesto {
     app: App,
     mensajes: Mensajes,
+    purga: Purga,
 }
 
 async fn componer(
@@ -160,8 +165,7 @@ async fn componer(
     opciones: &PgConnectOptions,
     entrega: Box<dyn EntregaCodigos>,
 ) -> Result<Compuesto, ErrorArranque> {
-    // Un mensaje ajeno no puede pedir más memoria que esta.
-    apache_avro::util::max_allocation_bytes(MEMORIA_POR_MENSAJE);
+    acotar_memoria();
     migrar(opciones).await?;
     let fondo = |maximo| Conexiones::nuevas(opciones.clone(), config.plazos_pg, maximo, config.plazo_orden);
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
@@ -172,6 +176,7 @@ async fn componer(
         atraso: Atraso::default(),
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;
+    let huellas = Huellas::nuevas(&clave(&escritura, "huellas-solicitud").await?)?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let clientes = ServiciosClientes::nuevos(&codigos, config.vigencia_codigo, entrega)?;
@@ -186,9 +191,10 @@ async fn componer(
         Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }
+    let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    Ok(Compuesto { app: App { mediador, despachador, broker, lectura }, mensajes })
+    Ok(Compuesto { app: App { mediador, despachador, broker, huellas, lectura }, mensajes, purga })
 }
 
 /// Las reacciones de todos los módulos.

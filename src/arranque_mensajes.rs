@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{Atraso, Vaciado};
 use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
+use crate::seedwork::infraestructura::mensajeria::comandos::Leido;
 use crate::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use crate::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
 use crate::seedwork::infraestructura::mensajeria::enrutador::{
@@ -26,6 +28,9 @@ use crate::seedwork::infraestructura::mensajeria::pulsar::publicador::Publicador
 use crate::seedwork::infraestructura::mensajeria::pulsar::relevo::Relevo;
 use crate::seedwork::infraestructura::mensajeria::pulsar::{Pulso, Topico};
 use crate::servicios::{DespachadorApp, FabricaApp, MediadorApp};
+
+/// Lo más que puede ocupar en memoria una lista o un texto de un mensaje, en bytes.
+const MEMORIA_POR_MENSAJE: usize = 8 * 1024 * 1024;
 
 /// Las conexiones que usan los mensajes: ni las peticiones esperan por ellos, ni los latidos por nadie.
 pub struct Fondos {
@@ -87,6 +92,22 @@ pub fn contratos() -> Result<Vec<Contrato>, ErrorAvro> {
     Ok(topicos(&enrutador)?.into_iter().map(con_tipos).collect())
 }
 
+/// Impide que un mensaje ajeno pida al leerlo más memoria que esta.
+pub(crate) fn acotar_memoria() {
+    apache_avro::util::max_allocation_bytes(MEMORIA_POR_MENSAJE);
+}
+
+/// Lo que dice el dato de un mensaje, o nada si no se deja leer con el esquema de su tópico o no es de ninguno.
+///
+/// # Errors
+/// [`ErrorAvro`] si algún esquema no es válido.
+pub fn descodificar(topico: &str, datos: &[u8]) -> Result<Option<Value>, ErrorAvro> {
+    acotar_memoria();
+    let suyo = contratos()?.into_iter().find(|contrato| contrato.topico.nombre == topico);
+    let esquema = suyo.map(|contrato| contrato.topico.esquema.avro);
+    Ok(esquema.and_then(|esquema| Leido::de(datos, &esquema, &esquema).ok()?.json()))
+}
+
 impl Mensajes {
     /// Compone el bus que se pide.
     ///
@@ -111,9 +132,9 @@ impl Mensajes {
             Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
         };
         let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
-        let despachador = Arc::new(Despachador::nuevo(Arc::clone(&enrutador), ids, salida));
+        let despachador = Arc::new(Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida));
         let consumo =
-            Consumo { enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
+            Consumo { ids, enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
         Ok(Self { despachador, broker: por_pulsar.then_some(pulso), consumo, carriles, pulsar })
     }
 

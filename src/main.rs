@@ -2,7 +2,10 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
+mod letras_escritas;
 mod ordenes;
+mod ordenes_base;
+mod ordenes_letras;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aeroalpes::arranque::{self, Anuncio};
-use aeroalpes::config::{Base, Config, Opciones, leer_escucha};
+use aeroalpes::config::{Config, Opciones, leer_escucha};
 use aeroalpes::modulos::clientes::EntregaPorConsola;
-use aeroalpes::seedwork::infraestructura::migraciones::migrar;
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
 use aeroalpes::{prueba_final, registros};
 use clap::error::{ContextKind, ErrorKind};
@@ -19,12 +18,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::NonBlockingBuilder;
 
+use crate::ordenes_base::{con_base, migrar_esquema, purgar};
+use crate::ordenes_letras::{self, OrdenLetras};
+
 const PLANTILLA: &str = "{about}\n\nUso: {usage}\n\n{all-args}{after-help}";
 
 /// Lo que se pidió al programa.
 pub enum Orden {
     Servir(Opciones),
     Migrar(Opciones),
+    Purgar(Opciones),
+    LetrasMuertas(Opciones, OrdenLetras),
     Postgres { datos: Option<PathBuf>, puerto: u16 },
     Salud,
     PruebaFinal(String),
@@ -37,11 +41,17 @@ pub enum Orden {
 pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Orden, ExitCode> {
     let coincidencias = programa().try_get_matches_from(argumentos).map_err(|error| explicar(&error))?;
     let texto = |m: &ArgMatches, nombre: &str| m.get_one::<String>(nombre).cloned();
+    let sobre_datos = |m: &ArgMatches| Opciones { datos: texto(m, "datos"), ..Opciones::default() };
     let opciones =
         |m: &ArgMatches| Opciones { escucha: texto(m, "escucha"), datos: texto(m, "datos"), bus: texto(m, "bus") };
     match coincidencias.subcommand() {
         Some(("servir", m)) => Ok(Orden::Servir(opciones(m))),
-        Some(("migrar", m)) => Ok(Orden::Migrar(Opciones { datos: texto(m, "datos"), ..Opciones::default() })),
+        Some(("migrar", m)) => Ok(Orden::Migrar(sobre_datos(m))),
+        Some(("purgar", m)) => Ok(Orden::Purgar(sobre_datos(m))),
+        Some(("letras-muertas", m)) => {
+            let opciones = m.subcommand().map(|(_, m)| sobre_datos(m)).unwrap_or_default();
+            ordenes_letras::interpretar(m).map(|orden| Orden::LetrasMuertas(opciones, orden)).ok_or(ExitCode::from(2))
+        }
         Some(("postgres", m)) => Ok(Orden::Postgres {
             datos: texto(m, "datos").map(PathBuf::from),
             puerto: m.get_one("puerto").copied().unwrap_or(5432),
@@ -69,6 +79,8 @@ fn programa() -> Command {
         .after_help("La configuración va en variables de entorno: véase la tabla del README.")
         .subcommand(orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus))
         .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
+        .subcommand(orden("purgar", "Borra ahora lo que ya pasó su edad, y dice cuánto").arg(datos()))
+        .subcommand(ordenes_letras::programa(datos))
         .subcommand(
             orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),
         )
@@ -76,7 +88,8 @@ fn programa() -> Command {
         .subcommand(orden("prueba-final", "La prueba final del tutorial contra un servicio en marcha").arg(url))
 }
 
-fn orden(nombre: &'static str, ayuda: &'static str) -> Command {
+/// Una orden, con su ayuda en español.
+pub fn orden(nombre: &'static str, ayuda: &'static str) -> Command {
     Command::new(nombre)
         .about(ayuda)
         .help_template(PLANTILLA)
@@ -91,7 +104,18 @@ fn bandera(nombre: &'static str, corta: char, ayuda: &'static str, accion: ArgAc
     Arg::new(nombre).long(nombre).short(corta).help(ayuda).action(accion).help_heading("Opciones")
 }
 
-fn opcion(nombre: &'static str, valor: &'static str, ayuda: &'static str) -> Arg {
+/// Una bandera sin letra.
+pub fn bandera_larga(nombre: &'static str, ayuda: &'static str) -> Arg {
+    Arg::new(nombre).long(nombre).help(ayuda).action(ArgAction::SetTrue).help_heading("Opciones")
+}
+
+/// Un argumento por su lugar.
+pub fn argumento(nombre: &'static str, valor: &'static str, ayuda: &'static str) -> Arg {
+    Arg::new(nombre).value_name(valor).help(ayuda).help_heading("Argumentos")
+}
+
+/// Una opción con un valor.
+pub fn opcion(nombre: &'static str, valor: &'static str, ayuda: &'static str) -> Arg {
     Arg::new(nombre).long(nombre).value_name(valor).help(ayuda).help_heading("Opciones")
 }
 
@@ -108,20 +132,27 @@ fn explicar(error: &clap::Error) -> ExitCode {
         }
         ErrorKind::InvalidSubcommand => format!("no existe la orden «{}»", dato(ContextKind::InvalidSubcommand)),
         ErrorKind::UnknownArgument => format!("no existe la opción «{}»", dato(ContextKind::InvalidArg)),
+        ErrorKind::MissingRequiredArgument => format!("falta {}", dato(ContextKind::InvalidArg)),
+        ErrorKind::ArgumentConflict => {
+            format!("{} y {} no van juntos", dato(ContextKind::InvalidArg), dato(ContextKind::PriorArg))
+        }
         _ => format!("el valor «{}» no sirve para {}", dato(ContextKind::InvalidValue), dato(ContextKind::InvalidArg)),
     };
     eprintln!("aeroalpes: {motivo}. «aeroalpes --help» muestra la ayuda.");
     ExitCode::from(2)
 }
 
-type Resultado = Result<ExitCode, Box<dyn Error>>;
+/// Con qué código terminar, o por qué no se pudo.
+pub type Resultado = Result<ExitCode, Box<dyn Error>>;
 
 impl Orden {
     /// Cumple la orden y dice con qué código terminar.
     pub async fn cumplir(self) -> Resultado {
         match self {
-            Self::Servir(opciones) => servir(opciones).await,
+            Self::Servir(opciones) => Box::pin(servir(opciones)).await,
             Self::Migrar(opciones) => migrar_esquema(opciones).await,
+            Self::Purgar(opciones) => purgar(opciones).await,
+            Self::LetrasMuertas(opciones, orden) => con_base(opciones, async |base, _| orden.cumplir(base).await).await,
             Self::Postgres { datos, puerto } => postgres(datos, puerto).await,
             Self::Salud => salud(),
             Self::PruebaFinal(url) => {
@@ -132,7 +163,8 @@ impl Orden {
     }
 }
 
-fn configurar(opciones: Opciones) -> Result<Config, Box<dyn Error>> {
+/// La configuración del entorno y de la línea de órdenes.
+pub fn configurar(opciones: Opciones) -> Result<Config, Box<dyn Error>> {
     Ok(Config::leer(&|nombre| std::env::var_os(nombre), opciones, carpeta_por_defecto())?)
 }
 
@@ -151,21 +183,6 @@ async fn servir(opciones: Opciones) -> Resultado {
         }
     };
     arranque::servir(config, Box::new(EntregaPorConsola::nueva(consola)), anunciar, parar).await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn migrar_esquema(opciones: Opciones) -> Resultado {
-    let config = configurar(opciones)?;
-    let _registros = registros::empezar()?;
-    match config.base {
-        Base::Externa(opciones) => migrar(&opciones).await?,
-        Base::Embebida(carpeta) => {
-            let embebido = PostgresEmbebido::arrancar(&carpeta, Acceso::Zocalo).await?;
-            migrar(&embebido.url().parse()?).await?;
-            embebido.detener().await?;
-        }
-    }
-    writeln!(stdout(), "El esquema está al día.")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -117,10 +117,10 @@ impl Instancia {
         let fabrica = Fabrica::nueva(base.conexiones(6), base.conexiones(2), (), Arc::clone(&aviso));
         let mediador = Arc::new(Mediador::nuevo(fabrica, Reacciones::default(), Duration::from_secs(20)));
         let salida = Salida::Local(conexiones.clone(), Arc::clone(&aviso));
-        let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids, salida);
+        let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida);
         let (parar, bus) = (CancellationToken::new(), Some(BusLocal::nuevo(conexiones.clone())));
         let (entregas, carriles) = (Entregas::nuevas(conexiones.clone(), false), Carriles::nuevos(conexiones));
-        let partes = Consumo { enrutador, mediador, bus, entregas, carriles: carriles.clone(), aviso };
+        let partes = Consumo { ids, enrutador, mediador, bus, entregas, carriles: carriles.clone(), aviso };
         let tarea = consume.then(|| {
             let latidos = tokio::spawn(carriles.mantener(parar.clone()));
             let trabajo = partes.correr(parar.clone());

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -13,6 +13,7 @@ use super::App;
 use super::capas::ContextoHttp;
 use super::clientes_cuerpos::{CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaUsuario};
 use super::cuerpo::Cuerpo;
+use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir, cumplir_o_negar};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
@@ -20,9 +21,10 @@ use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
     AutenticarUsuario, BorrarUsuario, ClaveUsuario, DesactivarUsuario, Email, ErrorClientes, EstadoUsuario, IdUsuario,
-    ListarUsuarios, ObtenerUsuario, PedirCodigo, RegistrarUsuario, ReservasDeUsuario, ValidarUsuario,
+    ListarUsuarios, ObtenerUsuario, PedirCodigo, RegistrarUsuario, ReservasDeUsuario, UsuarioVista, ValidarUsuario,
 };
 use crate::modulos::vuelos::{IdReserva, ResumirReservas};
+use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 
 /// Las rutas del módulo.
 pub fn rutas() -> OpenApiRouter<App> {
@@ -40,17 +42,20 @@ pub fn rutas() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/clientes/usuario", tag = "clientes", request_body = CuerpoUsuario,
     responses((status = 201, description = "El usuario registrado", body = RespuestaUsuario,
             headers(("Location" = String, description = "La dirección del usuario"))),
-        (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema)))]
+        (status = 409, description = "Otro usuario ya tiene ese e-mail", body = Problema),
+        (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn registrar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
-    Cuerpo(cuerpo): Cuerpo<CuerpoUsuario>,
-) -> Result<impl IntoResponse, Problema> {
+    clave: ClaveIdempotencia,
+    Cuerpo(cuerpo, texto): Cuerpo<CuerpoUsuario>,
+) -> Result<Response, Problema> {
     let (datos, contrasena) = cuerpo.comprobar(contexto.momento.date())?;
     let comando = RegistrarUsuario { id: IdUsuario::nueva(), datos, contrasena };
-    let usuario = app.mediador.ejecutar(contexto, comando).await?;
-    let direccion = format!("/clientes/usuario/{}", usuario.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, direccion)], Json(RespuestaUsuario::from(usuario))))
+    let formar = |usuario: UsuarioVista| {
+        Respuesta::creada(format!("/clientes/usuario/{}", usuario.id), RespuestaUsuario::from(usuario))
+    };
+    cumplir(&app, contexto, clave.con(&texto), comando, formar).await
 }
 
 /// Devuelve un usuario.
@@ -107,16 +112,21 @@ async fn buscar(
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
         (status = 409, description = "El usuario no está recién registrado o está ocupado, o su código caducó o se falló \
-            demasiadas veces", body = Problema)))]
+            demasiadas veces", body = Problema),
+        (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn validar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-    Cuerpo(cuerpo): Cuerpo<CuerpoValidacion>,
-) -> Result<Json<RespuestaUsuario>, Problema> {
+    clave: ClaveIdempotencia,
+    Cuerpo(cuerpo, texto): Cuerpo<CuerpoValidacion>,
+) -> Result<Response, Problema> {
     let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
-    let validado = app.mediador.ejecutar(contexto, comando).await?.map_err(ErrorClientes::from)?;
-    Ok(Json(validado.into()))
+    let formar = |validado: Result<_, _>| match validado {
+        Ok(usuario) => Ok(Respuesta::nueva(RespuestaUsuario::from(usuario))),
+        Err(incorrecto) => Err(ErrorClientes::from(incorrecto).rechazo()),
+    };
+    cumplir_o_negar(&app, contexto, clave.con(&texto), comando, formar).await
 }
 
 /// Entrega otro código a un usuario recién registrado; los anteriores dejan de valer. Como mucho, uno por minuto.
@@ -130,9 +140,10 @@ async fn pedir_codigo(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
-) -> Result<StatusCode, Problema> {
-    app.mediador.ejecutar(contexto, PedirCodigo { id: IdUsuario(id) }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    clave: ClaveIdempotencia,
+) -> Result<Response, Problema> {
+    let comando = PedirCodigo { id: IdUsuario(id) };
+    cumplir(&app, contexto, clave.sin_cuerpo(), comando, |()| Respuesta::vacia()).await
 }
 
 /// Borra a un usuario con sus datos personales, para siempre. Sus reservas quedan, con su `id_cliente`.
@@ -154,15 +165,17 @@ async fn borrar(
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario desactivado", body = RespuestaUsuario),
         (status = 202, description = "Aceptado, con `Prefer: respond-async`", body = RespuestaAceptado),
-        (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema)))]
+        (status = 409, description = "El usuario ya está desactivado, o está ocupado", body = Problema),
+        (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn desactivar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
+    clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = DesactivarUsuario { id: IdUsuario(id) };
-    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, comando).await
+    cumplir_o_aceptar::<_, RespuestaUsuario>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
 }
 
 /// Lista las reservas de un usuario, de la más nueva a la más vieja.
@@ -183,13 +196,14 @@ async fn reservas(
     Ok((pagina.enlace(suyas.siguiente), Json(cuerpo)))
 }
 
-/// Comprueba unas credenciales.
+/// Comprueba unas credenciales. No cambia nada: con `Idempotency-Key` o sin ella, repetirla es comprobarlas otra vez.
 #[utoipa::path(post, path = "/clientes/sesion", tag = "clientes", request_body = CuerpoSesion,
     responses((status = 200, description = "El usuario de esas credenciales", body = RespuestaUsuario),
         (status = 401, description = "Las credenciales no sirven; no dice por qué", body = Problema)))]
 async fn iniciar_sesion(
     State(app): State<App>,
-    Cuerpo(cuerpo): Cuerpo<CuerpoSesion>,
+    _: ClaveIdempotencia,
+    Cuerpo(cuerpo, _): Cuerpo<CuerpoSesion>,
 ) -> Result<Json<RespuestaUsuario>, Problema> {
     let (email, contrasena) = cuerpo.credenciales();
     Ok(Json(app.mediador.consultar(AutenticarUsuario { email, contrasena }).await?.into()))

@@ -111,6 +111,13 @@ pub enum EstadoDeUsuario {
     Desactivado,
 }
 
+impl RespuestaUsuario {
+    /// Qué usuario es.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
 impl From<UsuarioVista> for RespuestaUsuario {
     fn from(usuario: UsuarioVista) -> Self {
         Self {

@@ -24,8 +24,8 @@ const PLAZO: Duration = Duration::from_secs(30);
 /// Cuántos niveles de listas y objetos se aceptan.
 const NIVELES: usize = 32;
 
-/// Un cuerpo JSON ya interpretado.
-pub struct Cuerpo<T>(pub T);
+/// Un cuerpo JSON ya interpretado, y tal como llegó.
+pub struct Cuerpo<T>(pub T, pub Bytes);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Cuerpo<T> {
     type Rejection = Problema;
@@ -45,7 +45,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Cuerpo<T> {
             desaguar(cuerpo).await;
             return Err(demasiado_grande());
         };
-        interpretar(&bytes).map(Self)
+        Ok(Self(interpretar(&bytes)?, bytes))
     }
 }
 

@@ -4,7 +4,8 @@ use axum::body::Bytes;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::{Extension, Router};
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, OpenApi as Documento, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +13,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::App;
+use super::idempotencia::LARGO_MAXIMO;
 use super::problema::Problema;
 
 #[derive(OpenApi)]
@@ -67,6 +69,9 @@ impl Modify for ProblemasComunes {
             for operacion in [&mut elemento.get, &mut elemento.post, &mut elemento.delete].into_iter().flatten() {
                 completar(operacion, con_id);
             }
+            if let Some(operacion) = &mut elemento.post {
+                admitir_clave(operacion);
+            }
         }
     }
 }
@@ -87,8 +92,7 @@ fn completar(operacion: &mut Operation, con_id: bool) {
     ];
     for (estado, puede_darlo, descripcion) in comunes {
         if puede_darlo {
-            let respuestas = &mut operacion.responses.responses;
-            respuestas.entry(estado.into()).or_insert_with(|| RefOr::T(problema(descripcion)));
+            declarar(operacion, estado, descripcion);
         }
     }
     for respuesta in operacion.responses.responses.values_mut() {
@@ -96,6 +100,29 @@ fn completar(operacion: &mut Operation, con_id: bool) {
             nombrar_tipo(respuesta);
         }
     }
+}
+
+/// Todo `POST` admite `Idempotency-Key`.
+fn admitir_clave(operacion: &mut Operation) {
+    let esquema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    let clave = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("Clave que distingue esta solicitud de cualquier otra: al repetirla se repite la respuesta"))
+        .schema(Some(esquema.max_length(Some(LARGO_MAXIMO)).pattern(Some("^[!-~]+$"))));
+    operacion.parameters.get_or_insert_default().push(RefOr::T(clave.build()));
+    let propias = [
+        ("400", "Los datos no se pueden leer o rompen una regla"),
+        ("409", "Otra solicitud con la misma clave está en curso; `Retry-After` dice cuándo repetir"),
+        ("422", "La clave ya se usó en una solicitud distinta"),
+    ];
+    for (estado, descripcion) in propias {
+        declarar(operacion, estado, descripcion);
+    }
+}
+
+fn declarar(operacion: &mut Operation, estado: &str, descripcion: &str) {
+    operacion.responses.responses.entry(estado.into()).or_insert_with(|| RefOr::T(problema(descripcion)));
 }
 
 fn problema(descripcion: &str) -> Response {

@@ -7,6 +7,7 @@ mod comandos;
 mod cuerpo;
 pub mod especificacion;
 mod fechas;
+mod idempotencia;
 mod objeto;
 mod opcional;
 mod paginas;
@@ -26,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::problema::Problema;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
+use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::seedwork::infraestructura::mensajeria::pulsar::Pulso;
 use crate::servicios::{DespachadorApp, MediadorApp};
 
@@ -38,6 +40,8 @@ pub struct App {
     pub despachador: Arc<DespachadorApp>,
     /// Cómo está el bróker, si lo hay.
     pub broker: Option<Pulso>,
+    /// Para reconocer las solicitudes que se repiten.
+    pub huellas: Huellas,
     /// Para saber si la base de datos responde.
     pub lectura: Conexiones,
 }

@@ -142,7 +142,8 @@ impl From<Rechazo> for Problema {
     }
 }
 
-const fn estado(clase: Clase) -> StatusCode {
+/// El código de estado de esa clase de rechazo.
+pub const fn estado(clase: Clase) -> StatusCode {
     match clase {
         Clase::Invalido => StatusCode::BAD_REQUEST,
         Clase::NoAutenticado => StatusCode::UNAUTHORIZED,

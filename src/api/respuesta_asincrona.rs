@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::App;
+use super::idempotencia::{Recordable, Respuesta, cumplir};
 use super::problema::Problema;
 use crate::seedwork::aplicacion::contexto::Contexto;
-use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
+use crate::seedwork::aplicacion::idempotencia::Solicitud;
+use crate::seedwork::aplicacion::mensajes::Handler;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::infraestructura::mensajeria::comandos::ComandoIntegracion;
@@ -42,13 +44,23 @@ pub fn prefiere_no_esperar(cabeceras: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// El problema, si no se pudo aceptar.
-pub async fn aceptar<C: ComandoIntegracion>(app: &App, contexto: Contexto, comando: &C) -> Result<Response, Problema> {
-    match app.despachador.despachar(contexto, comando).await {
+pub async fn aceptar<C: ComandoIntegracion>(
+    app: &App,
+    contexto: Contexto,
+    solicitud: Option<Solicitud>,
+    comando: C,
+) -> Result<Response, Problema> {
+    let despachado = match solicitud {
+        Some(solicitud) => app.despachador.despachar_solicitud(contexto, &solicitud, comando).await,
+        None => app.despachador.despachar(contexto, &comando).await,
+    };
+    match despachado {
         Ok(aceptado) => {
             let cuerpo = RespuestaAceptado { id_comando: aceptado.id_comando, id: aceptado.id };
             Ok((StatusCode::ACCEPTED, direccion(aceptado), Json(cuerpo)).into_response())
         }
         Err(ErrorDespacho::NoAceptado(falla)) => Err(Rechazo::from(&falla).into()),
+        Err(ErrorDespacho::Rechazado(rechazo)) => Err(rechazo.into()),
         Err(ErrorDespacho::SinBroker) => {
             let detalle = "No hay contacto con el bróker: no quedó aceptado. Repita en un momento.";
             Err(Rechazo::nuevo(Clase::NoDisponible, "sin-broker", detalle).into())
@@ -74,21 +86,22 @@ pub async fn cumplir_o_aceptar<C, R>(
     app: &App,
     cabeceras: &HeaderMap,
     contexto: Contexto,
+    solicitud: Option<Solicitud>,
     comando: C,
 ) -> Result<Response, Problema>
 where
-    C: ComandoIntegracion + Handler<<FabricaApp as Fabrica>::Udt, Error: ErrorModulo>,
-    R: From<C::Salida> + Serialize,
+    C: ComandoIntegracion + Handler<<FabricaApp as Fabrica>::Udt>,
+    R: From<C::Salida> + Recordable,
 {
     if prefiere_no_esperar(cabeceras) {
-        let mut respuesta = aceptar(app, contexto, &comando).await?;
+        let mut respuesta = aceptar(app, contexto, solicitud, comando).await?;
         let aplicada = header::HeaderValue::from_static("respond-async");
         if respuesta.status() == StatusCode::ACCEPTED {
             respuesta.headers_mut().insert(PREFERENCIA_APLICADA, aplicada);
         }
         return Ok(respuesta);
     }
-    Ok(Json(R::from(app.mediador.ejecutar(contexto, comando).await?)).into_response())
+    cumplir(app, contexto, solicitud, comando, |salida| Respuesta::nueva(R::from(salida))).await
 }
 
 #[cfg(test)]

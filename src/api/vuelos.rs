@@ -14,6 +14,7 @@ use super::App;
 use super::capas::ContextoHttp;
 use super::cuerpo::Cuerpo;
 use super::fechas::Fecha;
+use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::problema::Problema;
 use super::respuesta_asincrona::{RespuestaAceptado, aceptar, cumplir_o_aceptar};
@@ -45,9 +46,11 @@ pub fn rutas() -> OpenApiRouter<App> {
 async fn reservar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
-    Cuerpo(cuerpo): Cuerpo<CuerpoReserva>,
-) -> Result<Json<RespuestaReserva>, Problema> {
-    Ok(Json(app.mediador.ejecutar(contexto, cuerpo.comando()?).await?.into()))
+    clave: ClaveIdempotencia,
+    Cuerpo(cuerpo, texto): Cuerpo<CuerpoReserva>,
+) -> Result<Response, Problema> {
+    let formar = |reserva| Respuesta::nueva(RespuestaReserva::from(reserva));
+    cumplir(&app, contexto, clave.con(&texto), cuerpo.comando()?, formar).await
 }
 
 /// Acepta una reserva para crearla después (pasos 2 y 3 del tutorial); `/comandos/{id}` dice cómo terminó.
@@ -57,9 +60,10 @@ async fn reservar(
 async fn reservar_asincrona(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
-    Cuerpo(cuerpo): Cuerpo<CuerpoReserva>,
+    clave: ClaveIdempotencia,
+    Cuerpo(cuerpo, texto): Cuerpo<CuerpoReserva>,
 ) -> Result<Response, Problema> {
-    aceptar(&app, contexto, &cuerpo.comando()?).await
+    aceptar(&app, contexto, clave.con(&texto), cuerpo.comando()?).await
 }
 
 /// Devuelve una reserva.
@@ -129,10 +133,11 @@ async fn pagar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
+    clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = PagarReserva { id: IdReserva(id) };
-    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, comando).await
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
 }
 
 /// Aprueba una reserva pagada.
@@ -144,10 +149,11 @@ async fn aprobar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
+    clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = AprobarReserva { id: IdReserva(id) };
-    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, comando).await
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
 }
 
 /// Cancela una reserva, de forma definitiva.
@@ -159,10 +165,11 @@ async fn cancelar(
     State(app): State<App>,
     ContextoHttp(contexto): ContextoHttp,
     IdDeRuta(id): IdDeRuta,
+    clave: ClaveIdempotencia,
     cabeceras: HeaderMap,
 ) -> Result<Response, Problema> {
     let comando = CancelarReserva { id: IdReserva(id) };
-    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, comando).await
+    cumplir_o_aceptar::<_, RespuestaReserva>(&app, &cabeceras, contexto, clave.sin_cuerpo(), comando).await
 }
 
 /// Un evento de una reserva y sus momentos.

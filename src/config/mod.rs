@@ -1,5 +1,6 @@
 //! La configuración: del entorno y de la línea de órdenes a tipos, o un error que nombra la variable.
 
+mod guardar;
 mod lector;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use url::Url;
 use self::lector::{Lector, interpretar, sin_mostrar};
 
 use crate::seedwork::infraestructura::conexiones::PlazosPg;
+use crate::seedwork::infraestructura::purga::Guardar;
 
 /// Dónde se escucha si nadie dice otra cosa; el puerto es el del sistema original.
 pub const ESCUCHA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
@@ -88,6 +90,8 @@ pub struct Config {
     pub plazo_cierre: Duration,
     /// Cuánto vale un código de validación desde que se emite.
     pub vigencia_codigo: Duration,
+    /// Cuánto se guarda cada cosa.
+    pub guardar: Guardar,
 }
 
 /// Lo que la línea de órdenes dice por encima del entorno.
@@ -125,6 +129,7 @@ impl Config {
             plazo_orden: lector.milisegundos("AEROALPES_ORDEN_MS", 30_000)?,
             plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 25_000)?,
             vigencia_codigo: lector.segundos("AEROALPES_CODIGO_S", UN_DIA, 30 * UN_DIA)?,
+            guardar: guardar::leer(&lector)?,
         };
         lector.una_de("AEROALPES_POSTGRES_DESCARGA", &["si", "sí", "no"])?;
         config.comprobar().map(|()| config)
@@ -252,6 +257,11 @@ mod pruebas {
             ("AEROALPES_BUS", "pulsar"),
             ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
             ("AEROALPES_CODIGO_S", "2592001"),
+            ("AEROALPES_GUARDAR_RECIBIDOS_DIAS", "7"),
+            ("AEROALPES_GUARDAR_RESULTADOS_DIAS", "7"),
+            ("AEROALPES_GUARDAR_HISTORIAS_DIAS", "7"),
+            ("AEROALPES_GUARDAR_PUBLICADOS_DIAS", "0"),
+            ("AEROALPES_GUARDAR_DESCARTADAS_DIAS", "0"),
         ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
             assert_eq!((error.variable, error.valor.as_deref()), (variable, Some(valor)));

@@ -1,6 +1,7 @@
 //! El código de validación: caduca, se agota, se pide otra vez, y cada intento cuenta.
 
 use futures_util::future::join_all;
+use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use crate::apoyo::{FilaBloqueada, Prueba};
@@ -156,4 +157,23 @@ async fn solo_quien_esta_por_confirmar_pide_otro_codigo() {
     }
     codigos(&prueba, &validado, 1).await;
     codigos(&prueba, &desactivado, 0).await;
+}
+
+#[tokio::test]
+async fn repetir_con_la_misma_clave_ni_cuenta_otro_intento_ni_entrega_otro_codigo() {
+    let prueba = Prueba::nueva().await;
+    let ana = prueba.registrar("ana@ejemplo.co").await;
+    let ruta = format!("/clientes/usuario/{ana}");
+    for _ in 0..3 {
+        let con_clave = |s: RequestBuilder| s.header("idempotency-key", "intento").json(&json!({"codigo": AJENO}));
+        let respuesta = prueba.servicio.pedir(Method::POST, &format!("{ruta}/validar"), con_clave).await;
+        assert_eq!(respuesta.problema(400, "codigo-incorrecto")["puntero"], "/codigo");
+    }
+    assert_eq!(fallos(&prueba, &ana).await, 1);
+    emitido_hace(&prueba, &ana, "61 s").await;
+    for _ in 0..3 {
+        let con_clave = |s: RequestBuilder| s.header("idempotency-key", "pedido");
+        prueba.servicio.pedir(Method::POST, &format!("{ruta}/codigo"), con_clave).await.con(204);
+    }
+    codigos(&prueba, &ana, 2).await;
 }

@@ -45,6 +45,9 @@ async fn una_variable_que_no_sirve_detiene_el_arranque_y_se_explica() {
         ("AEROALPES_CODIGO_S", "0", "un número de 1 a 2592000"),
         ("PULSAR_ADDRESS", "servidor:6650", "el nombre de un servidor, sin puerto"),
         ("BROKER_HOST", "dos palabras", "el nombre de un servidor, sin puerto"),
+        ("AEROALPES_GUARDAR_RECIBIDOS_DIAS", "7", "un número de 8 a 36500"),
+        ("AEROALPES_GUARDAR_RESULTADOS_DIAS", "7", "un número de 8 a 36500"),
+        ("AEROALPES_GUARDAR_HISTORIAS_DIAS", "7", "un número de 8 a 36500"),
         ("RUST_LOG", "aeroalpes=mucho", "un filtro, por ejemplo info o aeroalpes=debug,info"),
     ] {
         let datos = ("DATABASE_URL", "postgres://nadie@127.0.0.1:1/nada");
@@ -93,7 +96,7 @@ async fn la_ayuda_esta_en_espanol() {
     for parte in ["AeroAlpes: reservas", "Uso: aeroalpes <ORDEN>", "Órdenes:", "Opciones:", "variables de entorno"] {
         assert!(salida(&general).contains(parte), "{}", salida(&general));
     }
-    for orden in ["servir", "migrar", "postgres", "salud", "prueba-final"] {
+    for orden in ["servir", "migrar", "purgar", "letras-muertas", "postgres", "salud", "prueba-final"] {
         assert!(salida(&general).contains(&format!("\n  {orden} ")), "falta {orden}: {}", salida(&general));
         let ayuda = ejecutar(&[orden, "--help"], &[]).await;
         assert_eq!(ayuda.status.code(), Some(0));
@@ -120,6 +123,13 @@ async fn lo_que_no_se_entiende_se_explica_y_sale_con_2() {
         (&["volar"][..], "no existe la orden «volar»"),
         (&["servir", "--rapido"], "no existe la opción «--rapido»"),
         (&["postgres", "--puerto", "x"], "el valor «x» no sirve para --puerto <PUERTO>"),
+        (&["letras-muertas", "borrar"], "no existe la orden «borrar»"),
+        (&["letras-muertas", "ver"], "falta <ID>"),
+        (&["letras-muertas", "reintentar"], "falta <ID>..."),
+        (&["letras-muertas", "reintentar", "1", "--todas"], "[ID]... y --todas no van juntos"),
+        (&["letras-muertas", "reintentar", "1", "--topico", "x"], "falta --todas"),
+        (&["letras-muertas", "descartar", "1"], "falta --porque <TEXTO>"),
+        (&["letras-muertas", "listar", "--limite", "0"], "el valor «0» no sirve para --limite <NÚMERO>"),
     ] {
         let fin = ejecutar(argumentos, &[]).await;
         assert_eq!(fin.status.code(), Some(2));

@@ -56,7 +56,7 @@ pub async fn servicio(base: &BaseDePrueba, url: &str, entorno: &[(&str, &str)]) 
 
 /// Espera a que diga que está así.
 pub async fn esta(servicio: &Servicio, estado: &str) {
-    let dice = async || servicio.get("/health/ready").await.con(200)["estado"] == estado;
+    let dice = async || servicio.get("/health/ready").await.cuerpo["estado"] == estado;
     hasta(&format!("que el servicio diga {estado}"), dice).await;
 }
 

@@ -1,6 +1,8 @@
 //! El bróker no está, se muere o vuelve: se atiende lo que se puede, y nada se pierde.
 
-use crate::apoyo::{comprobar_cumplidos, crear, crear_y_pagar, en_calma, esta, reserva, resultado, servicio};
+use reqwest::{Method, RequestBuilder};
+
+use crate::apoyo::{Aceptado, comprobar_cumplidos, crear, crear_y_pagar, en_calma, esta, reserva, resultado, servicio};
 use crate::broker::BrokerPropio;
 use crate::comun::servicio::Servicio;
 use crate::comun::{BaseDePrueba, hasta};
@@ -38,6 +40,23 @@ async fn sin_broker_al_arrancar_se_atiende_y_al_llegar_se_publica_lo_que_esperab
     assert_eq!(resultado(&servicio, &aceptado.id_comando).await["estado"], "ejecutado");
     println!("avisos sin bróker al arrancar: {}", avisos(&servicio).len());
     assert!(avisos(&servicio).len() <= LINEAS, "{}", avisos(&servicio).join("\n"));
+}
+
+#[tokio::test]
+async fn con_clave_un_comando_que_no_salio_sale_al_repetirlo_y_una_sola_vez() {
+    let (broker, base) = (BrokerPropio::nuevo().await, BaseDePrueba::vacia().await);
+    let servicio = Servicio::arrancar(&base, &[("PULSAR_URL", &broker.url)]).await;
+    let completar = |solicitud: RequestBuilder| solicitud.header("idempotency-key", "k").json(&reserva());
+    let aceptar = async || servicio.pedir(Method::POST, "/vuelos/reserva-comando", completar).await;
+    aceptar().await.problema(503, "sin-broker");
+    broker.arrancar().await;
+    esta(&servicio, "listo").await;
+    let aceptado = Aceptado::from(aceptar().await.con(202));
+    let repetido = Aceptado::from(aceptar().await.con(202));
+    assert_eq!((&repetido.id_comando, &repetido.id), (&aceptado.id_comando, &aceptado.id));
+    comprobar_cumplidos(&base, &[aceptado], 0).await;
+    // Salió dos veces, siempre con la misma identidad, y se cumplió una.
+    assert_eq!(base.contar("SELECT count(*) FROM reservas").await, 1);
 }
 
 #[tokio::test]

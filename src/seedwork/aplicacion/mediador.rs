@@ -11,7 +11,7 @@ use tracing::{Instrument, Span, error, info_span, warn};
 use super::causas::cadena;
 use super::contexto::Contexto;
 use super::mensajes::{ErrorModulo, Handler, HandlerQuery};
-use super::reacciones::{Negativa, Reacciones};
+use super::reacciones::Reacciones;
 use super::recepcion::{Fin, Recepcion};
 use super::rechazo::Rechazo;
 use super::unidad_trabajo::{Fabrica, UnidadTrabajo};
@@ -202,10 +202,7 @@ impl<F: Fabrica> Nucleo<F> {
             udt.anotar_recepcion(recepcion, Fin::Ejecutado).await?;
         }
         let salida = comando.manejar(udt).await?;
-        self.reacciones.correr(udt).await.map_err(|negativa| match negativa {
-            Negativa::Rechazo(rechazo) => C::Error::from(rechazo),
-            Negativa::Falla(falla) => C::Error::from(falla),
-        })?;
+        self.reacciones.correr(udt).await.map_err(C::Error::de_negativa)?;
         udt.preparar().await?;
         Ok(salida)
     }

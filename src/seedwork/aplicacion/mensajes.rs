@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use super::reacciones::Negativa;
 use super::rechazo::Rechazo;
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -69,4 +70,15 @@ pub trait ErrorModulo: std::error::Error + From<Falla> + From<Rechazo> + Send + 
     /// # Errors
     /// El rechazo.
     fn en_falla(self) -> Result<Falla, Rechazo>;
+
+    /// El error de este módulo por el que otro no dejó seguir.
+    fn de_negativa(negativa: Negativa) -> Self
+    where
+        Self: Sized,
+    {
+        match negativa {
+            Negativa::Rechazo(rechazo) => rechazo.into(),
+            Negativa::Falla(falla) => falla.into(),
+        }
+    }
 }

@@ -4,6 +4,7 @@ pub mod causas;
 pub mod contexto;
 #[cfg(test)]
 pub mod dobles;
+pub mod idempotencia;
 pub mod mediador;
 pub mod mensajes;
 pub mod paginas;

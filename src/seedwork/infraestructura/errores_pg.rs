@@ -19,7 +19,12 @@ pub fn falla_de(error: sqlx::Error) -> Falla {
         "40001" | "40P01" => Falla::Interbloqueo,
         "55P03" => Falla::Bloqueada,
         "57014" => Falla::PlazoVencido,
-        "23505" if de_la_base.constraint() == Some("bandeja_entrada_pkey") => Falla::YaRecibido,
+        // Otra con la misma clave confirmó mientras tanto: al repetir se verá lo que dejó.
+        "23505" if de_la_base.constraint() == Some("idempotencia_pkey") => Falla::Interbloqueo,
+        // Que un comando ya tenga resultado también dice que se recibió, y se recuerda por más tiempo.
+        "23505" if matches!(de_la_base.constraint(), Some("bandeja_entrada_pkey" | "resultados_comando_pkey")) => {
+            Falla::YaRecibido
+        }
         "23505" => Falla::Duplicado { restriccion: de_la_base.constraint().unwrap_or_default().to_owned() },
         codigo if codigo.starts_with("53") => Falla::Saturada,
         codigo if es_desconexion(codigo) => Falla::Desconectada(Box::new(error)),

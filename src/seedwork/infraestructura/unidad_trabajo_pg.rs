@@ -62,6 +62,11 @@ impl<S> UnidadTrabajoPg<S> {
         Ok(())
     }
 
+    /// Anota una escritura que va antes que las demás: si choca, choca ella.
+    pub fn anotar_primero(&mut self, escritura: Escritura) {
+        self.escrituras.insert(0, escritura);
+    }
+
     /// Anota un evento: otros reaccionarán antes de confirmar y saldrá por la bandeja de salida.
     ///
     /// # Errors
@@ -215,7 +220,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
 
     async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
         // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
-        self.escrituras.insert(0, entrada(recepcion));
+        self.anotar_primero(entrada(recepcion));
         if let Some(comando) = &recepcion.comando {
             self.escrituras.push(resultado(comando, fin));
         }

@@ -13,14 +13,15 @@ use super::racha::Racha;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
-/// Cada cuánto late una instancia. A quien calla cuatro latidos se le quitan sus carriles.
+/// Cada cuánto late una instancia. A quien calla tres segundos se le quitan sus carriles: con el
+/// latido siguiente de otra, se mueven en menos de cinco.
 const LATIDO: Duration = Duration::from_secs(1);
 
 /// Condición de SQL: el carril es de `$1` y su arriendo sigue vivo.
 #[macro_export]
 macro_rules! carril_propio {
     () => {
-        "carril IN (SELECT carril FROM carriles WHERE dueno = $1 AND latido > clock_timestamp() - interval '4 seconds')"
+        "carril IN (SELECT carril FROM carriles WHERE dueno = $1 AND latido > clock_timestamp() - interval '3 seconds')"
     };
 }
 
@@ -70,7 +71,7 @@ impl Carriles {
              ON CONFLICT (id) DO UPDATE SET latido = clock_timestamp()), \
              mios AS (UPDATE carriles SET latido = clock_timestamp() WHERE dueno = $1 RETURNING carril) \
              SELECT (SELECT count(*) FROM mios), ceil(16.0 / (1 + count(*)))::bigint FROM instancias \
-             WHERE id <> $1 AND latido > clock_timestamp() - interval '4 seconds'";
+             WHERE id <> $1 AND latido > clock_timestamp() - interval '3 seconds'";
         let leidos: Vec<(i64, i64)> = self.conexiones.leer(query_as(LATIR).bind(self.id)).await?;
         let (mios, parte) = leidos.first().copied().unwrap_or_default();
         let cambio = match mios.cmp(&parte) {
@@ -83,7 +84,7 @@ impl Carriles {
 
     async fn tomar(&self, cuantos: i64) -> Result<u64, Falla> {
         let sql = "UPDATE carriles SET dueno = $1, latido = clock_timestamp() WHERE carril IN \
-                   (SELECT carril FROM carriles WHERE dueno IS NULL OR latido < clock_timestamp() - interval '4 seconds' \
+                   (SELECT carril FROM carriles WHERE dueno IS NULL OR latido < clock_timestamp() - interval '3 seconds' \
                     ORDER BY carril LIMIT $2 FOR UPDATE SKIP LOCKED)";
         self.conexiones.ejecutar(query(sql).bind(self.id).bind(cuantos)).await
     }

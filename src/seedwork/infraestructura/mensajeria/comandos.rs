@@ -45,6 +45,12 @@ pub trait ComandoIntegracion: Comando {
 
     /// La dirección de lo que crea o cambia.
     fn recurso(&self) -> String;
+
+    /// El mismo comando sobre esa agregación. Sólo lo cambia uno que crea: los demás ya dicen sobre cuál van.
+    #[must_use]
+    fn sobre(self, _clave: Uuid) -> Self {
+        self
+    }
 }
 
 /// Escribe un comando con el esquema de su tópico.
@@ -127,6 +133,12 @@ impl Leido {
         let falta = || ErrorAvro::Ilegible(format!("el mensaje no trae «{}»", C::MIEMBRO));
         let carga = self.miembro(C::MIEMBRO).ok_or_else(falta)?;
         Ok(apache_avro::from_value(carga).map_err(Box::new)?)
+    }
+
+    /// El mensaje entero como JSON, o nada si tiene un valor que JSON no puede decir.
+    #[must_use]
+    pub fn json(self) -> Option<serde_json::Value> {
+        Value::Record(self.0).try_into().ok()
     }
 
     fn miembro(&self, nombre: &str) -> Option<&Value> {

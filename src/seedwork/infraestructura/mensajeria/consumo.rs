@@ -17,7 +17,7 @@ use super::carriles::Carriles;
 use super::comandos::Leido;
 use super::enrutador::{Enrutador, FallaEntrega};
 use super::entregas::{Entrega, Entregas};
-use super::ids::VENTANA;
+use super::ids::{IdsComando, MEMORIA, VENTANA};
 use super::racha::Racha;
 use crate::seedwork::aplicacion::causas::cadena;
 use crate::seedwork::aplicacion::contexto::Contexto;
@@ -43,6 +43,8 @@ const ESPERA_MAXIMA: Duration = Duration::from_secs(30);
 
 /// Reparte la bandeja de salida y atiende las entregas de los carriles de esta instancia.
 pub struct Consumo<F: Fabrica> {
+    /// Reconoce los comandos que aceptó este servicio, y cuándo.
+    pub ids: IdsComando,
     /// A quién se entrega cada mensaje.
     pub enrutador: Arc<Enrutador<F>>,
     /// Quién cumple las órdenes.
@@ -158,11 +160,29 @@ impl<F: Fabrica> Consumo<F> {
         let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
             return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
         };
-        if OffsetDateTime::now_utc() - entrega.publicado_en > VENTANA {
+        let edad = OffsetDateTime::now_utc() - self.vale_desde(entrega);
+        if edad > MEMORIA {
+            // Si se cumplió, ya no se recuerda: no se cumple otra vez, y tampoco se dice que se rechazó.
+            warn!(
+                id = entrega.id_mensaje,
+                tipo = entrega.tipo,
+                "un comando tan viejo se da por atendido, sin resultado"
+            );
+            let recepcion = Recepcion { comando: None, ..recepcion };
+            return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
+        }
+        if edad > VENTANA {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
         let leido = Leido::de(&entrega.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
         self.enrutador.entregar(&self.mediador, contexto, (&entrega.topico, &entrega.tipo), recepcion, &leido).await
+    }
+
+    /// Desde cuándo se cuenta lo que vale un comando. El de este servicio, desde que se aceptó, aunque se publique otra
+    /// vez; el ajeno, desde que se publicó; el que alguien reintenta, desde entonces.
+    fn vale_desde(&self, entrega: &Entrega) -> OffsetDateTime {
+        let aceptado = || self.ids.aceptado_en(entrega.id_comando()?);
+        entrega.reintentada_en.or_else(aceptado).unwrap_or(entrega.publicado_en)
     }
 
     fn recepcion(&self, entrega: &Entrega) -> Recepcion {

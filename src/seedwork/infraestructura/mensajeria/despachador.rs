@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sqlx::query_as;
 use thiserror::Error;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -14,10 +15,14 @@ use super::ids::IdsComando;
 use super::pulsar::ErrorPulsar;
 use super::pulsar::publicador::{PorPublicar, Publicador};
 use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::idempotencia::Solicitud;
+use crate::seedwork::aplicacion::reacciones::Negativa;
+use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::Sobre;
+use crate::seedwork::infraestructura::idempotencia::comando_de;
 use crate::seedwork::infraestructura::sentencias::componer;
 
 /// Por dónde salen los comandos aceptados.
@@ -29,18 +34,38 @@ pub enum Salida {
     Pulsar(Arc<Publicador>, Atraso, Conexiones, Arc<Notify>),
 }
 
+impl Salida {
+    const fn conexiones(&self) -> &Conexiones {
+        match self {
+            Self::Local(conexiones, _) | Self::Pulsar(_, _, conexiones, _) => conexiones,
+        }
+    }
+}
+
 /// Por qué no se pudo aceptar un comando.
 #[derive(Debug, Error)]
 pub enum ErrorDespacho {
     /// No quedó aceptado.
     #[error(transparent)]
     NoAceptado(#[from] Falla),
+    /// No quedó aceptado, y repetirlo no servirá.
+    #[error(transparent)]
+    Rechazado(#[from] Rechazo),
     /// No quedó aceptado: no hay bróker.
     #[error("no hay contacto con el bróker")]
     SinBroker,
     /// No se sabe: puede que se cumpla.
     #[error("no se sabe si el comando {} quedó aceptado", .0.id_comando)]
     Desconocido(Aceptado),
+}
+
+impl From<Negativa> for ErrorDespacho {
+    fn from(negativa: Negativa) -> Self {
+        match negativa {
+            Negativa::Rechazo(rechazo) => rechazo.into(),
+            Negativa::Falla(falla) => falla.into(),
+        }
+    }
 }
 
 /// Lo que queda de un comando aceptado.
@@ -75,13 +100,43 @@ impl<F: Fabrica> Despachador<F> {
         comando: &C,
     ) -> Result<Aceptado, ErrorDespacho> {
         let contexto = contexto.ahora();
-        let id_comando = self.ids.nueva(contexto.momento);
+        let aceptado = Aceptado { id_comando: self.ids.nueva(contexto.momento), id: comando.clave() };
+        self.sacar(contexto, aceptado, comando).await
+    }
+
+    /// Acepta el comando de una solicitud. Las identidades quedan guardadas antes de sacarlo: si se repite, sale el
+    /// mismo comando, y el consumo lo cumple una sola vez.
+    ///
+    /// # Errors
+    /// [`ErrorDespacho`]; [`ErrorDespacho::Rechazado`] si la clave fue de una solicitud distinta.
+    pub async fn despachar_solicitud<C: ComandoIntegracion>(
+        &self,
+        contexto: Contexto,
+        solicitud: &Solicitud,
+        comando: C,
+    ) -> Result<Aceptado, ErrorDespacho> {
+        let contexto = contexto.ahora();
+        let propias = (self.ids.nueva(contexto.momento), comando.clave());
+        let (id_comando, id) = comando_de(self.salida.conexiones(), solicitud, propias).await?;
+        let aceptado = Aceptado { id_comando, id };
+        if id_comando != propias.0 && esta_en_la_bandeja(self.salida.conexiones(), aceptado).await? {
+            return Ok(aceptado);
+        }
+        self.sacar(contexto, aceptado, &comando.sobre(id)).await
+    }
+
+    async fn sacar<C: ComandoIntegracion>(
+        &self,
+        contexto: Contexto,
+        aceptado: Aceptado,
+        comando: &C,
+    ) -> Result<Aceptado, ErrorDespacho> {
+        let Aceptado { id_comando, id: clave } = aceptado;
         let esquema = self.enrutador.esquema(C::TOPICO);
         let esquema = esquema.ok_or_else(|| Falla::interna(format!("el tópico {} no tiene esquema", C::TOPICO)))?;
         let datos = escribir(esquema, id_comando, contexto.momento, comando).map_err(Falla::interna)?;
-        let (topico, tipo, clave, ocurrido_en) = (C::TOPICO, C::NOMBRE, comando.clave(), contexto.momento);
+        let (topico, tipo, ocurrido_en) = (C::TOPICO, C::NOMBRE, contexto.momento);
         let sobre = Sobre { id: id_comando, topico, clave, tipo, ocurrido_en, datos };
-        let aceptado = Aceptado { id_comando, id: clave };
         match &self.salida {
             Salida::Pulsar(publicador, atraso, ..) if !atraso.hay() => {
                 match publicador.publicar(por_publicar(sobre, contexto)).await {
@@ -95,6 +150,13 @@ impl<F: Fabrica> Despachador<F> {
             }
         }
     }
+}
+
+/// Si ese comando ya está en la bandeja de salida: guardarlo otra vez sólo haría trabajar de más al consumo.
+async fn esta_en_la_bandeja(conexiones: &Conexiones, aceptado: Aceptado) -> Result<bool, Falla> {
+    let sql = "SELECT id FROM bandeja_salida WHERE clave = $1 AND id = $2 LIMIT 1";
+    let halladas: Vec<(Uuid,)> = conexiones.leer(query_as(sql).bind(aceptado.id).bind(aceptado.id_comando)).await?;
+    Ok(!halladas.is_empty())
 }
 
 async fn guardar(

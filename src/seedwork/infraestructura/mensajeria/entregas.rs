@@ -42,6 +42,8 @@ pub struct Entrega {
     pub ilegible: Option<String>,
     /// Cuántas veces se intentó ya.
     pub intentos: i32,
+    /// Cuándo la sacó alguien de las letras muertas, si la sacó.
+    pub reintentada_en: Option<OffsetDateTime>,
 }
 
 impl Entrega {
@@ -127,7 +129,7 @@ impl Entregas {
         // Se mira una ventana: una clave con miles de entregas no obliga a recorrerlas todas para hallar la primera.
         const SQL: &str = concat!(
             "SELECT * FROM (SELECT posicion, suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, ",
-            "publicado_en, ilegible, intentos FROM entregas WHERE ",
+            "publicado_en, ilegible, intentos, reintentada_en FROM entregas WHERE ",
             carril_propio!(),
             " AND clave <> ALL($2) AND (suscripcion, clave) NOT IN ",
             "(SELECT suscripcion, clave FROM entregas WHERE proximo_intento > clock_timestamp()) ",
@@ -186,8 +188,10 @@ impl Entregas {
                    traceparent, propiedades) SELECT gen_random_uuid(), topico || '-aeroalpes-dlq', clave, tipo, datos, \
                    clock_timestamp(), correlacion, traceparent, jsonb_build_object('motivo', $2::text, 'id_original', \
                    id_mensaje, 'suscripcion', suscripcion) FROM muerta, primera WHERE $3) \
-                   INSERT INTO letras_muertas (suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, motivo) \
-                   SELECT suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, $2 FROM muerta, primera";
+                   INSERT INTO letras_muertas (suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, motivo, \
+                   correlacion, traceparent, publicado_en, ilegible, intentos, reintentada_en) \
+                   SELECT suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, $2, correlacion, traceparent, \
+                   publicado_en, ilegible, intentos, reintentada_en FROM muerta, primera";
         let sql = query(sql).bind(entrega.posicion).bind(motivo).bind(self.por_broker);
         let sql = sql.bind(entrega.id_comando()).bind(guardado(rechazo));
         self.conexiones.ejecutar(sql).await.map(drop)

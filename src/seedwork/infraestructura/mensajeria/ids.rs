@@ -11,8 +11,11 @@ use crate::seedwork::aplicacion::resultados::Procedencia;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::Clave;
 
-/// Cuánto se guardan los resultados, y cuánto vale un comando que no se ha cumplido.
+/// Cuánto vale un comando que no se ha cumplido. Hasta entonces puede llegar, y más de una vez.
 pub const VENTANA: Duration = Duration::from_hours(7 * 24);
+/// Lo menos que se recuerda que un mensaje se recibió y cómo terminó: la ventana y un día más, porque los relojes de
+/// quien publica, de quien recibe y de la base de datos no son el mismo.
+pub const MEMORIA: Duration = Duration::from_hours(8 * 24);
 
 /// Da identidades y las reconoce, en cualquier instancia y sin guardar nada.
 ///
@@ -47,19 +50,20 @@ impl IdsComando {
 
     /// Qué dice de sí misma una identidad, vista en ese momento.
     pub fn procedencia(&self, id: Uuid, ahora: OffsetDateTime) -> Procedencia {
-        let bytes = id.as_bytes();
-        let distintos = self.sello(bytes).iter().zip(&bytes[12..]).fold(0, |suma, (a, b)| suma | (a ^ b));
-        if id.get_version_num() != 8 || distintos != 0 {
-            return Procedencia::Ajena;
-        }
-        match Self::momento(id) {
+        match self.aceptado_en(id) {
+            None => Procedencia::Ajena,
             Some(momento) if ahora - momento <= VENTANA => Procedencia::Vigente,
-            _ => Procedencia::Caducada,
+            Some(_) => Procedencia::Caducada,
         }
     }
 
-    /// Cuándo se aceptó el comando de esa identidad.
-    fn momento(id: Uuid) -> Option<OffsetDateTime> {
+    /// Cuándo se aceptó el comando de esa identidad, si la dio este servicio.
+    pub fn aceptado_en(&self, id: Uuid) -> Option<OffsetDateTime> {
+        let bytes = id.as_bytes();
+        let distintos = self.sello(bytes).iter().zip(&bytes[12..]).fold(0, |suma, (a, b)| suma | (a ^ b));
+        if id.get_version_num() != 8 || distintos != 0 {
+            return None;
+        }
         let milisegundos = id.as_bytes()[..6].iter().fold(0_i128, |n, byte| (n << 8) | i128::from(*byte));
         OffsetDateTime::from_unix_timestamp_nanos(milisegundos * 1_000_000).ok()
     }

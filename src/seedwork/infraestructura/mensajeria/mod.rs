@@ -10,6 +10,7 @@ pub mod enrutador;
 pub mod entregas;
 pub mod historia;
 pub mod ids;
+pub mod letras_muertas;
 pub mod pulsar;
 pub mod racha;
 pub mod resultados;

@@ -19,7 +19,7 @@ use crate::seedwork::infraestructura::servicios::ConServicios;
 
 /// Un rechazo tal como se guarda. Los nombres de aquí quedan en la base de datos.
 #[derive(Serialize, Deserialize)]
-struct RechazoGuardado {
+pub struct RechazoGuardado {
     clase: String,
     codigo: String,
     regla: Option<String>,

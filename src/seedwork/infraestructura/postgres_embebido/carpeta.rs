@@ -187,7 +187,7 @@ fn quitar_provisionales(raiz: &Path) -> Result<(), ErrorPostgres> {
 }
 
 fn leer_o_crear_clave(raiz: &Path) -> Result<String, ErrorPostgres> {
-    let ruta = raiz.join("clave");
+    let ruta = ruta_de_clave(raiz);
     match fs::read_to_string(&ruta) {
         Ok(clave) => return Ok(clave.trim().to_owned()),
         Err(e) if e.kind() != ErrorKind::NotFound => return Err(al("leer", &ruta)(e)),
@@ -202,6 +202,16 @@ fn leer_o_crear_clave(raiz: &Path) -> Result<String, ErrorPostgres> {
     fs::rename(&provisional, &ruta).map_err(al("crear", &ruta))?;
     sincronizar(raiz)?;
     Ok(clave)
+}
+
+fn ruta_de_clave(raiz: &Path) -> PathBuf {
+    raiz.join("clave")
+}
+
+/// La contraseña de una carpeta que ya está en uso.
+pub(super) fn clave_de(raiz: &Path) -> Result<String, ErrorPostgres> {
+    let ruta = ruta_de_clave(raiz);
+    fs::read_to_string(&ruta).map(|clave| clave.trim().to_owned()).map_err(al("leer", &ruta))
 }
 
 /// Escribe `texto` en un archivo 0600 y lo lleva al disco.

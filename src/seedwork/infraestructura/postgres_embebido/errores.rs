@@ -29,6 +29,12 @@ pub enum ErrorPostgres {
         /// Identificador de proceso que anotó su dueño.
         dueno: String,
     },
+    /// Otro servicio tiene la carpeta, pero su servidor todavía no atiende, o ya no.
+    #[error(
+        "otro servicio usa la carpeta «{}», pero su PostgreSQL no atiende en este momento; repita cuando haya arrancado",
+        .0.display()
+    )]
+    NoAtiende(PathBuf),
     /// El usuario que ejecutará el servidor no puede entrar en una carpeta necesaria.
     #[error(
         "el usuario «{usuario}», que ejecuta PostgreSQL, no puede llegar a «{}»: no tiene paso por «{}»",

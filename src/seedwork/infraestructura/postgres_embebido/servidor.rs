@@ -11,12 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::binarios::{self, Binarios, Origen};
-use super::carpeta::Carpeta;
+use super::carpeta::{self, Carpeta};
 use super::conexion::{self, SERVICIO};
 use super::cumulo;
-use super::errores::ErrorPostgres;
+use super::errores::{ErrorPostgres, al};
 use super::postmaster::{Escucha, Postmaster};
-use super::superviviente;
+use super::{superviviente, zocalo};
 
 const PUERTO_DEL_ZOCALO: u16 = 5432;
 const INTENTOS: u32 = 5;
@@ -68,6 +68,20 @@ impl PostgresEmbebido {
         let postmaster = plan.levantar(&parada).await?;
         let vigilante = tokio::spawn(vigilar(plan, postmaster, parada.clone()));
         Ok(Self { url, version, parada: parada.drop_guard(), vigilante })
+    }
+
+    /// Dirección `postgres://` de la base de `carpeta` mientras otro proceso la tiene en marcha, para trabajar a su lado sin
+    /// arrancar ni detener nada. Entra por el zócalo, así que exige los permisos de ese proceso.
+    ///
+    /// # Errors
+    /// [`ErrorPostgres::NoAtiende`] si el servidor no ha abierto su zócalo; los del sistema de archivos.
+    pub fn direccion_en_marcha(carpeta: &Path) -> Result<String, ErrorPostgres> {
+        let raiz = carpeta.canonicalize().map_err(al("resolver", carpeta))?;
+        let clave = carpeta::clave_de(&raiz)?;
+        match zocalo::abierto(&raiz)? {
+            Some((zocalo, puerto)) => Ok(direccion(&codificar(&zocalo), puerto, &clave)),
+            None => Err(ErrorPostgres::NoAtiende(raiz)),
+        }
     }
 
     /// Dirección `postgres://` de la base `aeroalpes`, con su contraseña; la entienden sqlx y
@@ -174,9 +188,12 @@ impl Plan {
 
     fn url(&self) -> String {
         let servidor = if self.escucha.tcp { "127.0.0.1".to_owned() } else { codificar(&self.carpeta.zocalo) };
-        let (clave, puerto) = (&self.carpeta.clave, self.escucha.puerto);
-        format!("postgres://{SERVICIO}:{clave}@{servidor}:{puerto}/{SERVICIO}")
+        direccion(&servidor, self.escucha.puerto, &self.carpeta.clave)
     }
+}
+
+fn direccion(servidor: &str, puerto: u16, clave: &str) -> String {
+    format!("postgres://{SERVICIO}:{clave}@{servidor}:{puerto}/{SERVICIO}")
 }
 
 // Codifica con % todo lo que no es seguro en el lugar del servidor de una URL.

@@ -16,14 +16,15 @@ use super::usuario::Usuario;
 // `sun_path` mide 104 bytes en macOS y 108 en Linux, con el cero final; el nombre más largo es
 // `/.s.PGSQL.65535.lock`, pero sólo el del zócalo, sin `.lock`, tiene que caber.
 const MAXIMO_DE_RUTA: usize = 103 - "/.s.PGSQL.65535".len();
+/// El nombre de un zócalo es este y su puerto.
+const PREFIJO: &str = ".s.PGSQL.";
 
 /// Crea, si falta, la carpeta del zócalo para los datos de `raiz` y la entrega al usuario.
 ///
 /// Está en `raiz` cuando la ruta cabe en un zócalo; si no, en una carpeta temporal cuyo nombre
 /// depende sólo de `raiz`, para que sea la misma en cada arranque.
 pub(super) fn preparar(raiz: &Path, usuario: &Usuario) -> Result<PathBuf, ErrorPostgres> {
-    let propia = raiz.join("zocalo");
-    let carpeta = if propia.as_os_str().len() <= MAXIMO_DE_RUTA { propia } else { corta(raiz) };
+    let carpeta = ubicacion(raiz);
     match DirBuilder::new().mode(0o700).create(&carpeta) {
         Ok(()) => usuario.apropiar(&carpeta)?,
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
@@ -36,6 +37,30 @@ pub(super) fn preparar(raiz: &Path, usuario: &Usuario) -> Result<PathBuf, ErrorP
     }
     usuario.exigir_paso(&carpeta)?;
     Ok(carpeta)
+}
+
+/// La carpeta del zócalo para los datos de `raiz`, exista o no.
+fn ubicacion(raiz: &Path) -> PathBuf {
+    let propia = raiz.join("zocalo");
+    if propia.as_os_str().len() <= MAXIMO_DE_RUTA { propia } else { corta(raiz) }
+}
+
+/// El zócalo por el que ya atiende un servidor de `raiz`, y el puerto que le da nombre, si lo hay.
+pub(super) fn abierto(raiz: &Path) -> Result<Option<(PathBuf, u16)>, ErrorPostgres> {
+    let carpeta = ubicacion(raiz);
+    let entradas = match fs::read_dir(&carpeta) {
+        Ok(entradas) => entradas,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(al("leer", &carpeta)(e)),
+    };
+    for entrada in entradas {
+        let nombre = entrada.map_err(al("leer", &carpeta))?.file_name();
+        let puerto = nombre.to_str().and_then(|nombre| nombre.strip_prefix(PREFIJO)?.parse().ok());
+        if let Some(puerto) = puerto {
+            return Ok(Some((carpeta, puerto)));
+        }
+    }
+    Ok(None)
 }
 
 fn corta(raiz: &Path) -> PathBuf {

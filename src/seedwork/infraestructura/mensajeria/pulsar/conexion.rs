@@ -14,8 +14,11 @@ use uuid::Uuid;
 
 use super::{ErrorPulsar, Topico, completo, letras_muertas};
 
-/// Lo más que se espera a que el bróker haga algo que no es enviar.
-pub const PLAZO: Duration = Duration::from_secs(10);
+/// Lo más que se espera a que el bróker haga algo que no es enviar. Corto: lo que se pidió justo antes de que el bróker
+/// volviera no retrasa la vuelta, y repetirlo no cuesta nada.
+pub const PLAZO: Duration = Duration::from_secs(4);
+/// Cuánto se espera antes de repetir lo que un bróker todavía no listo no quiso hacer.
+const RESPIRO: Duration = Duration::from_millis(500);
 /// La suscripción que conserva las letras muertas.
 const SUSCRIPCION_LETRAS: &str = "aeroalpes-sub-letras-muertas";
 /// Mensajes que el bróker adelanta a un consumidor: pocos, para que otro pueda tomarlos si este se congela.
@@ -33,12 +36,11 @@ pub type Cliente = Pulsar<TokioExecutor>;
 pub async fn conectar(url: &Url) -> Result<Cliente, ErrorPulsar> {
     let conexion = ConnectionRetryOptions {
         max_retries: 3,
-        connection_timeout: Duration::from_secs(5),
-        keep_alive: Duration::from_secs(10),
+        connection_timeout: PLAZO,
+        keep_alive: Duration::from_secs(5),
         ..ConnectionRetryOptions::default()
     };
-    let operacion =
-        OperationRetryOptions { operation_timeout: PLAZO, max_retries: Some(3), ..OperationRetryOptions::default() };
+    let operacion = OperationRetryOptions { operation_timeout: PLAZO, retry_delay: RESPIRO, max_retries: Some(3) };
     let cliente = Pulsar::builder(url.as_str(), TokioExecutor)
         .with_connection_retry_options(conexion)
         .with_operation_retry_options(operacion)

@@ -29,7 +29,9 @@ const LOTE: usize = 100;
 /// Cuánto se espera a que llegue otro antes de guardar los que hay.
 const REUNION: Duration = Duration::from_millis(2);
 /// Cuánto puede estar callado un consumidor antes de preguntarle al bróker si sigue ahí.
-const SILENCIO: Duration = Duration::from_secs(10);
+const SILENCIO: Duration = Duration::from_secs(2);
+/// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.
+const SILENCIOS_DE_VACIO: u32 = 5;
 /// Cuánto se espera antes de volver a conectar.
 const REINTENTO: Duration = Duration::from_secs(1);
 /// Lo más largo que se guarda de un texto ajeno, en bytes de una identidad o en caracteres de lo demás.
@@ -78,16 +80,14 @@ impl Ingesta {
         if racha.bien() {
             info!(topico = self.topico.nombre, "el consumidor volvió a conectarse");
         }
+        let mut silencios = 0;
         loop {
             let Some(mensajes) = reunir(&mut consumidor).await? else {
-                // Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
-                a_tiempo(consumidor.check_connection()).await?;
-                a_tiempo(consumidor.get_last_message_id()).await?;
-                if let Some(vaciado) = &self.vaciado {
-                    vaciado.sin_nada(self.topico.nombre).await;
-                }
+                silencios += 1;
+                self.preguntar(&mut consumidor, silencios).await?;
                 continue;
             };
+            silencios = 0;
             let mut llegadas = Vec::with_capacity(mensajes.len());
             for mensaje in &mensajes {
                 let escritor = match &mensaje.metadata().schema_version {
@@ -102,6 +102,18 @@ impl Ingesta {
             }
             self.aviso.notify_one();
         }
+    }
+
+    /// Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
+    async fn preguntar(&self, consumidor: &mut Consumidor, silencios: u32) -> Result<(), ErrorPulsar> {
+        a_tiempo(consumidor.check_connection()).await?;
+        a_tiempo(consumidor.get_last_message_id()).await?;
+        if let Some(vaciado) = &self.vaciado
+            && silencios == SILENCIOS_DE_VACIO
+        {
+            vaciado.sin_nada(self.topico.nombre).await;
+        }
+        Ok(())
     }
 
     /// Guarda lo que llegó, y no vuelve hasta que está guardado: sólo entonces se puede confirmar al bróker.

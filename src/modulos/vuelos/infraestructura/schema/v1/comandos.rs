@@ -102,6 +102,10 @@ impl ComandoIntegracion for CrearReserva {
     fn recurso(&self) -> String {
         direccion(self.id)
     }
+
+    fn sobre(self, clave: Uuid) -> Self {
+        Self { id: IdReserva(clave), ..self }
+    }
 }
 
 fn lista_de(registro: &str, miembro: &str, elemento: &Value) -> Value {
