@@ -182,7 +182,8 @@ async fn componer(
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let fichas = Fichas::nuevas(escritura.clone(), config.fichas);
-    let servicios = Servicios { clientes: ServiciosClientes::nuevos(&codigos, entrega, fichas)?, ids: ids.clone() };
+    let clientes = ServiciosClientes::nuevos(&codigos, config.vigencia_codigo, entrega, fichas)?;
+    let servicios = Servicios { clientes, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Mediador::nuevo(fabrica, reacciones(), config.plazo_orden);
     let mediador = Arc::new(mediador.con_cupos(config.ordenes, config.consultas));

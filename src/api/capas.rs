@@ -1,7 +1,7 @@
 //! Lo que rodea a todas las rutas: identidad y traza de la solicitud, registro, pánicos y problemas.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -34,7 +34,7 @@ pub fn vestir(rutas: Router) -> Router {
     let registro = TraceLayer::new_for_http()
         .make_span_with(|solicitud: &Request| {
             let id = solicitud.extensions().get::<Solicitud>().map(|s| s.id.as_str());
-            info_span!("http", metodo = %solicitud.method(), ruta = solicitud.uri().path(), id)
+            info_span!("http", metodo = %solicitud.method(), ruta = ruta_conocida(solicitud), id)
         })
         .on_request(())
         .on_response(|respuesta: &Response, latencia: Duration, _: &Span| {
@@ -47,6 +47,14 @@ pub fn vestir(rutas: Router) -> Router {
         .layer(from_fn_with_state(Lugares::default(), recibir))
         .layer(from_fn(identificar))
         .layer(from_fn(proteger))
+}
+
+/// La ruta pedida, si en ella no hay más que lo que este servicio conoce y UUID; si no, su plantilla, o nada: quien
+/// llama pudo escribir ahí un dato personal.
+fn ruta_conocida(solicitud: &Request) -> Option<&str> {
+    let (plantilla, ruta) = (solicitud.extensions().get::<MatchedPath>()?.as_str(), solicitud.uri().path());
+    let conocido = |(en_plantilla, tramo): (&str, &str)| en_plantilla == tramo || Uuid::parse_str(tramo).is_ok();
+    Some(if plantilla.split('/').zip(ruta.split('/')).all(conocido) { ruta } else { plantilla })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "la firma es la de tower-http")]

@@ -1,7 +1,7 @@
 //! Rutas de los usuarios.
 
 use axum::Json;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +14,7 @@ use super::clientes_cuerpos::{
     CuerpoSesion, CuerpoUsuario, CuerpoValidacion, EstadoDeUsuario, RespuestaSesion, RespuestaUsuario,
 };
 use super::cuerpo::Cuerpo;
-use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
+use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir, cumplir_o_negar};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::permisos::{Administracion, Intentos, SuUsuario};
 use super::problema::Problema;
@@ -22,17 +22,20 @@ use super::respuesta_asincrona::{RespuestaAceptado, cumplir_o_aceptar};
 use super::ruta::IdDeRuta;
 use super::vuelos_cuerpos::RespuestaResumen;
 use crate::modulos::clientes::{
-    AutenticarUsuario, ClaveUsuario, DesactivarUsuario, Email, EmitirFicha, ErrorClientes, EstadoUsuario, IdUsuario,
-    ListarUsuarios, ObtenerUsuario, RegistrarUsuario, ReservasDeUsuario, UsuarioVista, ValidarUsuario,
+    AutenticarUsuario, BorrarUsuario, ClaveUsuario, CodigoIncorrecto, DesactivarUsuario, Email, EmitirFicha,
+    ErrorClientes, EstadoUsuario, IdUsuario, ListarUsuarios, ObtenerUsuario, PedirCodigo, RegistrarUsuario,
+    ReservasDeUsuario, UsuarioVista, ValidarUsuario,
 };
 use crate::modulos::vuelos::{IdReserva, ResumirReservas};
+use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 
 /// Las rutas del módulo.
 pub fn rutas() -> OpenApiRouter<Puerta> {
     OpenApiRouter::new()
         .routes(routes!(registrar, buscar))
-        .routes(routes!(dar_usuario))
+        .routes(routes!(dar_usuario, borrar))
         .routes(routes!(validar))
+        .routes(routes!(pedir_codigo))
         .routes(routes!(desactivar))
         .routes(routes!(reservas))
         .routes(routes!(iniciar_sesion))
@@ -115,7 +118,8 @@ async fn buscar(
 #[utoipa::path(post, path = "/clientes/usuario/{id}/validar", tag = "clientes", security(()), request_body = CuerpoValidacion,
     params(("id" = Uuid, Path, description = "El usuario")),
     responses((status = 200, description = "El usuario validado", body = RespuestaUsuario),
-        (status = 409, description = "El usuario no está recién registrado", body = Problema),
+        (status = 409, description = "El usuario no está recién registrado o está ocupado, o su código caducó o se falló \
+            demasiadas veces", body = Problema),
         (status = 410, description = "La solicitud de esa `Idempotency-Key` se cumplió; el usuario se borró después", body = Problema)))]
 async fn validar(
     Permitido { app, contexto, .. }: Permitido<Intentos>,
@@ -125,17 +129,51 @@ async fn validar(
 ) -> Result<Response, Problema> {
     app.acceso.contar_cuenta("validacion", &id.to_string())?;
     let comando = ValidarUsuario { id: IdUsuario(id), codigo: cuerpo.codigo };
-    let formar = |usuario| Respuesta::nueva(RespuestaUsuario::from(usuario));
+    let formar = |validado: Result<_, _>| match validado {
+        Ok(usuario) => Ok(Respuesta::nueva(RespuestaUsuario::from(usuario))),
+        Err(incorrecto) => Err(ErrorClientes::from(incorrecto).rechazo()),
+    };
     let solicitud = clave.con(&app, &contexto, &texto);
-    cumplir(&app, contexto, solicitud, comando, formar).await.map_err(|problema| sin_enumerar(&app, problema))
+    let validado = cumplir_o_negar(&app, contexto, solicitud, comando, formar).await;
+    validado.map_err(|problema| sin_enumerar(&app, problema))
 }
 
 /// En modo cerrado, un código malo y un usuario que no existe se responden igual.
 fn sin_enumerar(app: &App, problema: Problema) -> Problema {
     if app.acceso.es_cerrado() && problema.es("usuario-no-existe") {
-        return ErrorClientes::CodigoIncorrecto.into();
+        return ErrorClientes::from(CodigoIncorrecto).into();
     }
     problema
+}
+
+/// Entrega otro código a un usuario recién registrado; los anteriores dejan de valer. Como mucho, uno por minuto.
+#[utoipa::path(post, path = "/clientes/usuario/{id}/codigo", tag = "clientes",
+    params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 204, description = "El código va en camino"),
+        (status = 409, description = "El usuario no está recién registrado, o está ocupado", body = Problema),
+        (status = 429, description = "Hace menos de un minuto se entregó otro; `Retry-After` dice cuánto falta",
+            body = Problema)))]
+async fn pedir_codigo(
+    Permitido { app, contexto, .. }: Permitido<SuUsuario>,
+    IdDeRuta(id): IdDeRuta,
+    clave: ClaveIdempotencia,
+) -> Result<Response, Problema> {
+    let comando = PedirCodigo { id: IdUsuario(id) };
+    let solicitud = clave.sin_cuerpo(&app, &contexto);
+    cumplir(&app, contexto, solicitud, comando, |()| Respuesta::vacia()).await
+}
+
+/// Borra a un usuario con sus datos personales, para siempre. Sus reservas quedan, con su `id_cliente`.
+#[utoipa::path(delete, path = "/clientes/usuario/{id}", tag = "clientes",
+    params(("id" = Uuid, Path, description = "El usuario")),
+    responses((status = 204, description = "El usuario ya no existe"),
+        (status = 409, description = "El usuario está ocupado", body = Problema)))]
+async fn borrar(
+    Permitido { app, contexto, .. }: Permitido<SuUsuario>,
+    IdDeRuta(id): IdDeRuta,
+) -> Result<StatusCode, Problema> {
+    app.mediador.ejecutar(contexto, BorrarUsuario { id: IdUsuario(id) }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Desactiva a un usuario, de forma definitiva: ya no puede reservar.

@@ -76,7 +76,7 @@ impl Modify for ProblemasComunes {
     fn modify(&self, documento: &mut Documento) {
         for (ruta, elemento) in &mut documento.paths.paths {
             let con_id = ruta.contains('{');
-            for operacion in [&mut elemento.get, &mut elemento.post].into_iter().flatten() {
+            for operacion in [&mut elemento.get, &mut elemento.post, &mut elemento.delete].into_iter().flatten() {
                 completar(operacion, con_id);
                 exigir_ficha(operacion, self.cerrado);
             }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::clientes_cuerpos::RespuestaUsuario;
-use super::problema::Problema;
+use super::problema::{Problema, estado};
 use super::respuesta_asincrona::prefiere_no_esperar;
 use super::vuelos_cuerpos::RespuestaReserva;
 use crate::modulos::clientes::{ClaveUsuario, ErrorClientes, IdUsuario, ObtenerUsuario};
@@ -22,6 +22,7 @@ use crate::seedwork::aplicacion::mensajes::Handler;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::mensajeria::resultados::RechazoGuardado;
 use crate::servicios::FabricaApp;
 
 /// El nombre de la cabecera.
@@ -110,8 +111,18 @@ impl<R> Respuesta<R> {
     }
 }
 
+impl Respuesta<()> {
+    /// 204.
+    pub const fn vacia() -> Self {
+        Self { estado: StatusCode::NO_CONTENT, direccion: None, cuerpo: () }
+    }
+}
+
 impl<R: Serialize> IntoResponse for Respuesta<R> {
     fn into_response(self) -> Response {
+        if self.estado == StatusCode::NO_CONTENT {
+            return self.estado.into_response();
+        }
         let direccion = self.direccion.map(|direccion| [(header::LOCATION, direccion)]);
         (self.estado, direccion, Json(self.cuerpo)).into_response()
     }
@@ -134,6 +145,14 @@ pub enum Recordado {
     Cuerpo(Box<RawValue>),
     /// De un usuario, sólo quién es: sus datos personales viven en una sola tabla, y de ahí se vuelven a leer.
     Usuario(Uuid),
+    /// Un «no» que también tuvo efecto, como el que cuenta un intento.
+    Rechazo(RechazoGuardado),
+}
+
+impl Recordable for () {
+    fn recordado(&self) -> serde_json::Result<Recordado> {
+        serde_json::value::to_raw_value(self).map(Recordado::Cuerpo)
+    }
 }
 
 impl Recordable for RespuestaReserva {
@@ -171,18 +190,38 @@ where
     C: Handler<<FabricaApp as Fabrica>::Udt>,
     R: Recordable,
 {
+    cumplir_o_negar(app, contexto, solicitud, comando, move |salida| Ok(formar(salida))).await
+}
+
+/// Lo mismo, con un comando que, aun cumplido, puede responder que no.
+///
+/// # Errors
+/// Los de [`cumplir`], y el «no».
+pub async fn cumplir_o_negar<C, R>(
+    app: &App,
+    contexto: Contexto,
+    solicitud: Option<Solicitud>,
+    comando: C,
+    formar: impl Fn(C::Salida) -> Result<Respuesta<R>, Rechazo> + Clone + Send + Sync + 'static,
+) -> Result<Response, Problema>
+where
+    C: Handler<<FabricaApp as Fabrica>::Udt>,
+    R: Recordable,
+{
     let Some(solicitud) = solicitud else {
-        return Ok(formar(app.mediador.ejecutar(contexto, comando).await?).into_response());
+        return Ok(formar(app.mediador.ejecutar(contexto, comando).await?)?.into_response());
     };
-    let recordar = move |salida| recordar(&formar(salida)).map_err(Falla::interna);
+    let recordar = move |salida| recordar(formar(salida)).map_err(Falla::interna);
     let recuerdo = app.mediador.ejecutar(contexto, UnaSolaVez { solicitud, comando, recordar }).await?;
     repetir(app, &recuerdo).await
 }
 
-fn recordar<R: Recordable>(respuesta: &Respuesta<R>) -> serde_json::Result<Recuerdo> {
-    let Respuesta { estado, direccion, cuerpo } = respuesta;
-    let (estado, direccion) = (estado.as_u16(), direccion.clone());
-    serde_json::to_vec(&RespuestaRecordada { estado, direccion, cuerpo: cuerpo.recordado()? })
+fn recordar<R: Recordable>(respuesta: Result<Respuesta<R>, Rechazo>) -> serde_json::Result<Recuerdo> {
+    let (estado, direccion, cuerpo) = match respuesta {
+        Ok(Respuesta { estado, direccion, cuerpo }) => (estado.as_u16(), direccion, cuerpo.recordado()?),
+        Err(rechazo) => (estado(rechazo.clase).as_u16(), None, Recordado::Rechazo(rechazo.into())),
+    };
+    serde_json::to_vec(&RespuestaRecordada { estado, direccion, cuerpo })
 }
 
 async fn repetir(app: &App, recuerdo: &[u8]) -> Result<Response, Problema> {
@@ -196,6 +235,7 @@ async fn repetir(app: &App, recuerdo: &[u8]) -> Result<Response, Problema> {
             let cuerpo = RespuestaUsuario::from(usuario.map_err(ya_no_esta)?);
             Respuesta { estado, direccion, cuerpo }.into_response()
         }
+        Recordado::Rechazo(rechazo) => return Err(Rechazo::from(rechazo).into()),
     })
 }
 

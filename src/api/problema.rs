@@ -113,10 +113,6 @@ impl Problema {
         Self { repetir_en: Some(espera.as_secs() + 1), ..problema }
     }
 
-    fn con_espera(self, segundos: Option<RangeInclusive<u64>>) -> Self {
-        Self { repetir_en: segundos.map(|segundos| rand::rng().random_range(segundos)), ..self }
-    }
-
     fn estado(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -172,32 +168,35 @@ impl From<Rechazo> for Problema {
         Self {
             puntero: rechazo.puntero,
             error,
+            repetir_en: rechazo.espera.or_else(|| espera(rechazo.clase)),
             ..Self::nuevo(estado, &rechazo.codigo, titulo(rechazo.clase), rechazo.mensaje)
         }
-        .con_espera(espera(rechazo.clase))
     }
 }
 
-const fn estado(clase: Clase) -> StatusCode {
+/// El código de estado de esa clase de rechazo.
+pub const fn estado(clase: Clase) -> StatusCode {
     match clase {
         Clase::Invalido => StatusCode::BAD_REQUEST,
         Clase::NoAutenticado => StatusCode::UNAUTHORIZED,
         Clase::NoEncontrado => StatusCode::NOT_FOUND,
         Clase::Conflicto | Clase::Ocupado => StatusCode::CONFLICT,
         Clase::Caducado => StatusCode::GONE,
+        Clase::DemasiadoFrecuente => StatusCode::TOO_MANY_REQUESTS,
         Clase::NoProcesable => StatusCode::UNPROCESSABLE_ENTITY,
         Clase::NoDisponible => StatusCode::SERVICE_UNAVAILABLE,
         Clase::Interno => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// Cuánto conviene esperar antes de repetir, si vale la pena.
-const fn espera(clase: Clase) -> Option<RangeInclusive<u64>> {
-    match clase {
-        Clase::Ocupado => Some(REPETIR_PRONTO),
-        Clase::NoDisponible => Some(REPETIR_LUEGO),
-        _ => None,
-    }
+/// Cuántos segundos conviene esperar antes de repetir, si vale la pena y quien lo rechazó no dice cuántos.
+fn espera(clase: Clase) -> Option<u64> {
+    let segundos = match clase {
+        Clase::Ocupado => REPETIR_PRONTO,
+        Clase::NoDisponible => REPETIR_LUEGO,
+        _ => return None,
+    };
+    Some(rand::rng().random_range(segundos))
 }
 
 const fn titulo(clase: Clase) -> &'static str {
@@ -208,6 +207,7 @@ const fn titulo(clase: Clase) -> &'static str {
         Clase::Conflicto => "El estado actual no lo permite",
         Clase::Caducado => "Ya no se guarda",
         Clase::Ocupado => "Los datos están ocupados",
+        Clase::DemasiadoFrecuente => "Demasiadas solicitudes",
         Clase::NoProcesable => "Los datos se refieren a algo que no existe",
         Clase::NoDisponible => "El servicio no está disponible",
         Clase::Interno => "Error interno",
@@ -246,5 +246,10 @@ mod pruebas {
         assert_eq!((espera(Clase::Ocupado).as_deref(), espera(Clase::Conflicto)), (Some("1"), None));
         let esperas: std::collections::BTreeSet<_> = (0..200).filter_map(|_| espera(Clase::NoDisponible)).collect();
         assert_eq!(esperas.into_iter().collect::<Vec<_>>(), ["1", "2", "3"]);
+        let respuesta = Problema::from(Rechazo::nuevo(Clase::DemasiadoFrecuente, "x", "x").tras(43)).responder();
+        assert_eq!(
+            (respuesta.status(), &respuesta.headers()[header::RETRY_AFTER]),
+            (StatusCode::TOO_MANY_REQUESTS, &"43".parse().unwrap())
+        );
     }
 }

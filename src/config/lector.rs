@@ -74,4 +74,14 @@ impl Lector<'_> {
         let numero = self.numero(variable, defecto, 1, 3_600_000)?;
         Ok(Duration::from_millis(u64::try_from(numero).unwrap_or(u64::MAX)))
     }
+
+    pub(super) fn segundos(
+        &self,
+        variable: &'static str,
+        defecto: usize,
+        maximo: usize,
+    ) -> Result<Duration, ErrorConfig> {
+        let numero = self.numero(variable, defecto, 1, maximo)?;
+        Ok(Duration::from_secs(u64::try_from(numero).unwrap_or(u64::MAX)))
+    }
 }

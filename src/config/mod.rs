@@ -25,6 +25,9 @@ use crate::seedwork::infraestructura::purga::Guardar;
 /// Dónde se escucha si nadie dice otra cosa; el puerto es el del sistema original.
 pub const ESCUCHA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
+/// Segundos de un día.
+const UN_DIA: usize = 24 * 60 * 60;
+
 /// Cuántas conexiones puede usar el servicio en el PostgreSQL embebido, que admite 100.
 const CONEXIONES_EMBEBIDO: usize = 80;
 
@@ -97,6 +100,8 @@ pub struct Config {
     pub plazo_orden: Duration,
     /// Cuánto se espera a lo que está en curso al cerrar.
     pub plazo_cierre: Duration,
+    /// Cuánto vale un código de validación desde que se emite.
+    pub vigencia_codigo: Duration,
     /// Cuánto se guarda cada cosa.
     pub guardar: Guardar,
 }
@@ -141,6 +146,7 @@ impl Config {
             },
             plazo_orden: lector.milisegundos("AEROALPES_ORDEN_MS", 30_000)?,
             plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 25_000)?,
+            vigencia_codigo: lector.segundos("AEROALPES_CODIGO_S", UN_DIA, 30 * UN_DIA)?,
             guardar: guardar::leer(&lector)?,
         };
         lector.una_de("AEROALPES_POSTGRES_DESCARGA", &["si", "sí", "no"])?;
@@ -259,6 +265,7 @@ mod pruebas {
         assert!(config.escucha == ESCUCHA && config.bus == Bus::Local { vaciar: None });
         assert!(matches!(config.base, Base::Embebida(carpeta) if carpeta == *"/datos"));
         assert_eq!(config.plazos_pg.bloqueo, Duration::from_secs(5));
+        assert_eq!(config.vigencia_codigo, Duration::from_hours(24));
     }
 
     #[test]
@@ -276,6 +283,7 @@ mod pruebas {
             ("AEROALPES_BUS", "kafka"),
             ("AEROALPES_BUS", "pulsar"),
             ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
+            ("AEROALPES_CODIGO_S", "2592001"),
             ("AEROALPES_GUARDAR_RECIBIDOS_DIAS", "7"),
             ("AEROALPES_GUARDAR_RESULTADOS_DIAS", "7"),
             ("AEROALPES_GUARDAR_HISTORIAS_DIAS", "7"),

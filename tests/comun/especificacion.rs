@@ -25,6 +25,10 @@ pub fn comprobar(documento: &Value, metodo: &str, ruta: &str, respuesta: &Respue
     let declarada = &operacion["responses"][respuesta.estado.to_string()];
     let que = format!("{metodo} {ruta} respondió {}", respuesta.estado);
     assert!(declarada.is_object(), "{que}, que la especificación no declara: {}", respuesta.texto);
+    if declarada["content"].is_null() {
+        assert_eq!((&*respuesta.texto, respuesta.cabecera("content-type")), ("", None), "{que} con cuerpo");
+        return;
+    }
     let tipo = respuesta.cabecera("content-type").unwrap_or_default();
     let contenido = &declarada["content"][tipo];
     assert!(contenido.is_object(), "{que} con el tipo «{tipo}», que la especificación no declara");

@@ -117,6 +117,11 @@ impl Servicio {
         self.pedir(Method::POST, ruta, |solicitud| solicitud).await
     }
 
+    /// Un `DELETE`.
+    pub async fn borrar(&self, ruta: &str) -> Respuesta {
+        self.pedir(Method::DELETE, ruta, |solicitud| solicitud).await
+    }
+
     /// Un `POST` con ese texto y, si se da, ese tipo de contenido.
     pub async fn post_texto(&self, ruta: &str, tipo: Option<&str>, texto: impl Into<Vec<u8>>) -> Respuesta {
         let texto = texto.into();

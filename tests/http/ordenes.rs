@@ -46,6 +46,7 @@ async fn una_variable_que_no_sirve_detiene_el_arranque_y_se_explica() {
         ("AEROALPES_TRANSACCION_OCIOSA_MS", "3600001", milisegundos),
         ("AEROALPES_ORDEN_MS", "x", milisegundos),
         ("AEROALPES_CIERRE_MS", "0", milisegundos),
+        ("AEROALPES_CODIGO_S", "0", "un número de 1 a 2592000"),
         ("PULSAR_ADDRESS", "servidor:6650", "el nombre de un servidor, sin puerto"),
         ("BROKER_HOST", "dos palabras", "el nombre de un servidor, sin puerto"),
         ("AEROALPES_GUARDAR_RECIBIDOS_DIAS", "7", "un número de 8 a 36500"),

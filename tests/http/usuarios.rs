@@ -169,12 +169,16 @@ async fn un_usuario_desconocido_o_mal_nombrado_no_existe() {
     prueba.servicio.get(&format!("{RUTA}/{DESCONOCIDO}")).await.problema(404, "usuario-no-existe");
     prueba.servicio.get(&format!("{RUTA}/{DESCONOCIDO}/reservas")).await.problema(404, "usuario-no-existe");
     prueba.servicio.ordenar(&format!("{RUTA}/{DESCONOCIDO}/desactivar")).await.problema(404, "usuario-no-existe");
+    prueba.servicio.ordenar(&format!("{RUTA}/{DESCONOCIDO}/codigo")).await.problema(404, "usuario-no-existe");
+    prueba.servicio.borrar(&format!("{RUTA}/{DESCONOCIDO}")).await.problema(404, "usuario-no-existe");
     prueba.servicio.post(&format!("{RUTA}/{DESCONOCIDO}/validar"), &codigo).await.problema(404, "usuario-no-existe");
     prueba.servicio.get(&format!("{RUTA}?email=nadie@ejemplo.co")).await.problema(404, "usuario-no-existe");
     prueba.servicio.get(&format!("{RUTA}?email=nadie")).await.parametro_invalido("email");
     prueba.servicio.get(&format!("{RUTA}/x")).await.problema(404, "no-existe");
     prueba.servicio.get(&format!("{RUTA}/x/reservas")).await.problema(404, "no-existe");
     prueba.servicio.ordenar(&format!("{RUTA}/x/desactivar")).await.problema(404, "no-existe");
+    prueba.servicio.ordenar(&format!("{RUTA}/x/codigo")).await.problema(404, "no-existe");
+    prueba.servicio.borrar(&format!("{RUTA}/x")).await.problema(404, "no-existe");
     prueba.servicio.post(&format!("{RUTA}/x/validar"), &codigo).await.problema(404, "no-existe");
 }
 
@@ -186,7 +190,7 @@ async fn el_codigo_que_se_entrega_valida_una_sola_vez() {
     assert!(codigo.len() == 10 && codigo.bytes().all(|b| b.is_ascii_alphanumeric()), "{codigo}");
     let sin_final = &codigo[..9];
     let casi = format!("{sin_final}{}", if codigo.ends_with('A') { 'B' } else { 'A' });
-    for malo in [&casi, "", sin_final, &format!("{codigo}A"), &format!(" {codigo}")] {
+    for malo in [&casi, sin_final, &format!("{codigo}A"), &format!(" {codigo}")] {
         let respuesta = prueba.servicio.post(&ruta, &json!({"codigo": malo})).await;
         let problema = respuesta.problema(400, "codigo-incorrecto");
         assert_eq!(problema["error"], "CodigoValido - El código de validación no es correcto");

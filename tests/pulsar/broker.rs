@@ -67,6 +67,12 @@ impl Broker {
         estado["subscriptions"][suscripcion]["msgBacklog"].as_i64().unwrap()
     }
 
+    /// Cuántos mensajes se han publicado en un tópico.
+    pub async fn publicados(&self, topico: &str) -> u64 {
+        let estado = self.admin(&format!("persistent/public/default/{topico}/stats")).await;
+        estado["msgInCounter"].as_u64().unwrap()
+    }
+
     async fn admin(&self, ruta: &str) -> Value {
         let respuesta = cliente().get(format!("{}/admin/v2/{ruta}", self.admin)).send().await.unwrap();
         assert!(respuesta.status().is_success(), "{ruta}: {}", respuesta.status());

@@ -16,4 +16,6 @@ mod letras_muertas;
 mod local;
 mod orden;
 mod oyente;
+mod persona;
+mod personas;
 mod preparacion;

@@ -33,6 +33,11 @@ async fn conectar(url: &str) -> Pulsar<TokioExecutor> {
 impl Oyente {
     /// Crea la suscripción, o sigue donde se quedó.
     pub async fn nuevo(url: &str, topico: &str) -> Self {
+        Self::otro(url, topico, "prueba").await
+    }
+
+    /// Lo mismo, con otro nombre: recibe lo mismo que los demás.
+    pub async fn otro(url: &str, topico: &str, suscripcion: &str) -> Self {
         let opciones = ConsumerOptions {
             initial_position: InitialPosition::Earliest,
             durable: Some(true),
@@ -42,7 +47,7 @@ impl Oyente {
         let consumidor = cliente
             .consumer()
             .with_topic(format!("persistent://public/default/{topico}"))
-            .with_subscription("prueba")
+            .with_subscription(suscripcion)
             .with_subscription_type(SubType::Shared)
             .with_options(opciones)
             .build();

@@ -20,6 +20,8 @@ pub enum Clase {
     Conflicto,
     /// Existió, pero ya no se guarda.
     Caducado,
+    /// Se pidió demasiadas veces en poco tiempo.
+    DemasiadoFrecuente,
     /// Los datos se entienden, pero se refieren a algo que no existe.
     NoProcesable,
     /// Otra operación ocupa los datos; vale la pena repetir.
@@ -31,12 +33,13 @@ pub enum Clase {
 }
 
 impl Clase {
-    const TODAS: [(Self, &'static str); 9] = [
+    const TODAS: [(Self, &'static str); 10] = [
         (Self::Invalido, "invalido"),
         (Self::NoAutenticado, "no-autenticado"),
         (Self::NoEncontrado, "no-encontrado"),
         (Self::Conflicto, "conflicto"),
         (Self::Caducado, "caducado"),
+        (Self::DemasiadoFrecuente, "demasiado-frecuente"),
         (Self::NoProcesable, "no-procesable"),
         (Self::Ocupado, "ocupado"),
         (Self::NoDisponible, "no-disponible"),
@@ -70,18 +73,27 @@ pub struct Rechazo {
     pub mensaje: String,
     /// JSON Pointer del dato que lo causó, si lo causó un dato.
     pub puntero: Option<String>,
+    /// Cuánto conviene esperar antes de repetir, en segundos, si se sabe.
+    pub espera: Option<u64>,
 }
 
 impl Rechazo {
     /// Un rechazo sin regla ni puntero.
     pub fn nuevo(clase: Clase, codigo: &'static str, mensaje: impl Into<String>) -> Self {
-        Self { clase, codigo: codigo.into(), regla: None, mensaje: mensaje.into(), puntero: None }
+        Self { clase, codigo: codigo.into(), regla: None, mensaje: mensaje.into(), puntero: None, espera: None }
     }
 
     /// Dice qué dato lo causó.
     #[must_use]
     pub fn en(mut self, puntero: impl Into<String>) -> Self {
         self.puntero = Some(puntero.into());
+        self
+    }
+
+    /// Dice cuántos segundos conviene esperar antes de repetir.
+    #[must_use]
+    pub const fn tras(mut self, segundos: u64) -> Self {
+        self.espera = Some(segundos);
         self
     }
 
@@ -101,6 +113,7 @@ impl From<ReglaRota> for Rechazo {
             regla: Some(rota.regla.into()),
             mensaje: rota.mensaje,
             puntero: Some(rota.puntero),
+            espera: None,
         }
     }
 }

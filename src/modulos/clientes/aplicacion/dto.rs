@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario, Usuario};
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
+use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
 
 /// Un usuario.
 #[derive(Clone, PartialEq, Eq)]

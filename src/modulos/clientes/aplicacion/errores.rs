@@ -2,7 +2,9 @@
 
 use thiserror::Error;
 
-use crate::modulos::clientes::dominio::usuario::{CambioNoPermitido, IdUsuario};
+use crate::modulos::clientes::dominio::codigo::{CodigoIncorrecto, ErrorCodigo};
+use crate::modulos::clientes::dominio::estado::CambioNoPermitido;
+use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::dominio::repositorios::Falla;
@@ -22,9 +24,12 @@ pub enum ErrorClientes {
     /// Otro usuario ya tiene ese e-mail.
     #[error("Ya existe un usuario con ese e-mail")]
     EmailEnUso,
-    /// El código no es el del registro.
-    #[error("El código de validación no es correcto")]
-    CodigoIncorrecto,
+    /// El código no es el suyo.
+    #[error(transparent)]
+    CodigoIncorrecto(#[from] CodigoIncorrecto),
+    /// No se admite ningún código, o todavía no se puede pedir otro.
+    #[error(transparent)]
+    Codigo(#[from] ErrorCodigo),
     /// El e-mail o la contraseña no son correctos; a propósito, no dice cuál.
     #[error("El e-mail o la contraseña no son correctos")]
     CredencialesIncorrectas,
@@ -70,18 +75,24 @@ impl ErrorModulo for ErrorClientes {
         let (clase, codigo) = match self {
             Self::UsuarioNoExiste(_) | Self::EmailNoExiste => (Clase::NoEncontrado, "usuario-no-existe"),
             Self::EmailEnUso => (Clase::Conflicto, "email-en-uso"),
-            Self::CodigoIncorrecto => (Clase::Invalido, "codigo-incorrecto"),
+            Self::CodigoIncorrecto(_) => (Clase::Invalido, "codigo-incorrecto"),
             Self::CredencialesIncorrectas => (Clase::NoAutenticado, "credenciales-incorrectas"),
             Self::FichaInvalida => (Clase::NoAutenticado, "ficha-invalida"),
-            Self::Cambio(_) => (Clase::Conflicto, "cambio-no-permitido"),
+            Self::Cambio(_) | Self::Codigo(ErrorCodigo::Cambio(_)) => (Clase::Conflicto, "cambio-no-permitido"),
+            Self::Codigo(ErrorCodigo::Caducado) => (Clase::Conflicto, "codigo-caducado"),
+            Self::Codigo(ErrorCodigo::Agotado) => (Clase::Conflicto, "codigo-agotado"),
+            Self::Codigo(ErrorCodigo::Reciente { .. }) => (Clase::DemasiadoFrecuente, "codigo-reciente"),
             Self::Rechazo(rechazo) => return rechazo.clone(),
             Self::Falla(falla) => return falla.into(),
         };
         let rechazo = Rechazo::nuevo(clase, codigo, self.to_string());
         match self {
             Self::EmailEnUso => rechazo.en("/email").por_regla("EmailUnico"),
-            Self::CodigoIncorrecto => rechazo.en("/codigo").por_regla("CodigoValido"),
-            Self::Cambio(_) => rechazo.por_regla("CambioPermitido"),
+            Self::CodigoIncorrecto(_) => rechazo.en("/codigo").por_regla("CodigoValido"),
+            Self::Cambio(_) | Self::Codigo(ErrorCodigo::Cambio(_)) => rechazo.por_regla("CambioPermitido"),
+            Self::Codigo(ErrorCodigo::Caducado) => rechazo.por_regla("CodigoVigente"),
+            Self::Codigo(ErrorCodigo::Agotado) => rechazo.por_regla("CodigoConIntentos"),
+            Self::Codigo(ErrorCodigo::Reciente { segundos }) => rechazo.tras(*segundos).por_regla("EsperaEntreCodigos"),
             _ => rechazo,
         }
     }

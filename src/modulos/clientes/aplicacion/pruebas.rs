@@ -1,19 +1,21 @@
 //! Los comandos y las reacciones de usuarios sobre un doble de la unidad de trabajo.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::comandos::{DesactivarUsuario, RegistrarUsuario, ValidarUsuario};
-use super::errores::ErrorClientes;
+use super::comandos::{BorrarUsuario, DesactivarUsuario, RegistrarUsuario};
 use super::puertos::{CifradoContrasenas, CodigosValidacion, EntregaCodigos, RepositorioUsuarios, ReservaAnotada};
 use super::reacciones::{AgregarReservaUsuario, EntregarCodigo};
+use crate::modulos::clientes::dominio::codigo::CodigoEmitido;
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
-use crate::modulos::clientes::dominio::eventos::EventoUsuario;
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
+use crate::modulos::clientes::dominio::eventos::{EventoUsuario, UsuarioBorrado};
 use crate::modulos::clientes::dominio::usuario::pruebas::{HOY, datos, usuario};
-use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario, Usuario};
+use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
 use crate::modulos::vuelos::{ReservaCreada, reserva_creada_de_prueba};
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::dobles::UdtDoble;
@@ -26,16 +28,40 @@ use crate::seedwork::dominio::entidades::AgregacionRaiz;
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
 
+/// Lo que vale un código en estas pruebas.
+pub const VIGENCIA: Duration = Duration::from_hours(1);
+
+/// El código de estas pruebas.
+pub fn codigo(id: IdUsuario, emitido_en: OffsetDateTime) -> String {
+    format!("{id} {}", emitido_en.unix_timestamp())
+}
+
 /// El doble común, más lo que este módulo pide: cifrar, calcular códigos, entregarlos y anotar reservas.
-struct Doble {
-    udt: UdtDoble<Usuario>,
-    reservas: Vec<ReservaAnotada>,
-    entregados: Mutex<Vec<(IdUsuario, String)>>,
+pub struct Doble {
+    /// El doble común.
+    pub udt: UdtDoble<Usuario>,
+    /// Las reservas anotadas.
+    pub reservas: Vec<ReservaAnotada>,
+    /// Los usuarios borrados.
+    pub borrados: Vec<UsuarioBorrado>,
+    /// Los códigos entregados.
+    pub entregados: Mutex<Vec<(IdUsuario, String)>>,
+    /// El código que le quedó a cada usuario guardado, en orden.
+    pub codigos: Vec<CodigoEmitido>,
 }
 
 impl Doble {
-    fn con(existentes: impl IntoIterator<Item = Usuario>) -> Self {
-        Self { udt: UdtDoble::con(existentes), reservas: Vec::new(), entregados: Mutex::default() }
+    /// Con esos usuarios en el almacén.
+    pub fn con(existentes: impl IntoIterator<Item = Usuario>) -> Self {
+        Self::en(HOY, existentes)
+    }
+
+    /// Con una orden que se da en ese momento.
+    pub fn en(momento: OffsetDateTime, existentes: impl IntoIterator<Item = Usuario>) -> Self {
+        let mut udt = UdtDoble::con(existentes);
+        udt.contexto.momento = momento;
+        let (reservas, borrados, entregados, codigos) = (Vec::new(), Vec::new(), Mutex::default(), Vec::new());
+        Self { udt, reservas, borrados, entregados, codigos }
     }
 }
 
@@ -79,6 +105,7 @@ impl Repositorio<Usuario> for Doble {
     }
 
     async fn guardar(&mut self, usuario: &mut Usuario) -> Result<(), Falla> {
+        self.codigos.push(usuario.guardado().codigo);
         self.udt.guardar(usuario).await
     }
 }
@@ -86,6 +113,11 @@ impl Repositorio<Usuario> for Doble {
 impl RepositorioUsuarios for Doble {
     async fn anotar_reserva(&mut self, reserva: ReservaAnotada) -> Result<(), Falla> {
         self.reservas.push(reserva);
+        Ok(())
+    }
+
+    async fn borrar(&mut self, borrado: UsuarioBorrado) -> Result<(), Falla> {
+        self.borrados.push(borrado);
         Ok(())
     }
 }
@@ -101,12 +133,16 @@ impl CifradoContrasenas for Doble {
 }
 
 impl CodigosValidacion for Doble {
-    fn codigo(&self, id: IdUsuario, _: OffsetDateTime) -> String {
-        id.to_string()
+    fn codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> String {
+        codigo(id, emitido_en)
     }
 
-    fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
-        self.codigo(id, registrado_en) == codigo
+    fn es_su_codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime, codigo: &str) -> bool {
+        self.codigo(id, emitido_en) == codigo
+    }
+
+    fn vigencia(&self) -> Duration {
+        VIGENCIA
     }
 }
 
@@ -125,28 +161,7 @@ async fn registrar_guarda_al_usuario_y_su_codigo_se_entrega() {
     assert_eq!((registrado.id, registrado.estado), (id, EstadoUsuario::Registrado));
     let [EventoUsuario::Registrado(evento)] = &udt.udt.guardados[..] else { panic!("{:?}", udt.udt.guardados) };
     EntregarCodigo::reaccionar(&evento.clone(), &mut udt).await.unwrap();
-    assert_eq!(*udt.entregados.lock().unwrap(), [(id, id.to_string())]);
-}
-
-#[tokio::test]
-async fn validar_pide_el_codigo_del_registro() {
-    let usuario = usuario();
-    let id = usuario.id();
-    let mut udt = Doble::con([usuario]);
-    let validado = ValidarUsuario { id, codigo: id.to_string() }.manejar(&mut udt).await.unwrap();
-    assert_eq!(validado.estado, EstadoUsuario::Validado);
-    assert!(matches!(udt.udt.guardados[..], [EventoUsuario::Validado(_)]));
-}
-
-#[tokio::test]
-async fn un_codigo_ajeno_no_valida_ni_guarda_nada() {
-    let usuario = usuario();
-    let id = usuario.id();
-    let mut udt = Doble::con([usuario]);
-    let error = ValidarUsuario { id, codigo: "otro".into() }.manejar(&mut udt).await.err().unwrap();
-    assert!(matches!(error, ErrorClientes::CodigoIncorrecto));
-    assert_eq!(error.rechazo().puntero.as_deref(), Some("/codigo"));
-    assert!(udt.udt.guardados.is_empty());
+    assert_eq!(*udt.entregados.lock().unwrap(), [(id, codigo(id, udt.udt.contexto.momento))]);
 }
 
 #[tokio::test]
@@ -158,6 +173,20 @@ async fn desactivar_bloquea_al_usuario() {
     assert_eq!(udt.udt.bloqueos, [Bloqueo::Pesimista]);
     let error = DesactivarUsuario { id: IdUsuario(Uuid::nil()) }.manejar(&mut udt).await.err().unwrap();
     assert_eq!(error.rechazo().clase, Clase::NoEncontrado);
+}
+
+#[tokio::test]
+async fn borrar_bloquea_al_usuario_y_no_guarda_nada_de_el() {
+    let (usuario, id) = (usuario(), IdUsuario(Uuid::nil()));
+    let id_usuario = usuario.id();
+    let mut udt = Doble::con([usuario]);
+    BorrarUsuario { id: id_usuario }.manejar(&mut udt).await.unwrap();
+    assert_eq!(udt.udt.bloqueos, [Bloqueo::Pesimista]);
+    assert_eq!(udt.borrados, [UsuarioBorrado { id_usuario, fecha_creacion: HOY, borrado_en: HOY }]);
+    assert!(udt.codigos.is_empty());
+    let error = BorrarUsuario { id }.manejar(&mut udt).await.unwrap_err();
+    assert_eq!(error.rechazo().clase, Clase::NoEncontrado);
+    assert_eq!(udt.borrados.len(), 1);
 }
 
 async fn reaccionar(udt: &mut Doble, evento: &ReservaCreada) -> Result<(), Negativa> {

@@ -1,6 +1,7 @@
 //! Lo que los casos de uso de los usuarios piden fuera del dominio.
 
 use std::future::Future;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use time::OffsetDateTime;
@@ -10,7 +11,9 @@ use super::dto::UsuarioVista;
 use super::queries::{ClaveUsuario, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
 use crate::modulos::clientes::dominio::email::Email;
-use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario, Usuario};
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
+use crate::modulos::clientes::dominio::eventos::UsuarioBorrado;
+use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
 use crate::seedwork::aplicacion::paginas::Pedido;
 use crate::seedwork::dominio::repositorios::{Falla, Repositorio};
 
@@ -35,11 +38,14 @@ pub trait CifradoContrasenas: Send + Sync {
 
 /// El código con que un usuario confirma su registro. Se calcula: no se guarda ni viaja en ningún mensaje.
 pub trait CodigosValidacion: Send + Sync {
-    /// El código de ese usuario, registrado en ese momento.
-    fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String;
+    /// El código de ese usuario que se emite en ese momento; en otro momento es otro.
+    fn codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> String;
 
     /// Si el código es el suyo; la comparación tarda lo mismo acierte o no.
-    fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool;
+    fn es_su_codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime, codigo: &str) -> bool;
+
+    /// Cuánto vale un código desde que se emite.
+    fn vigencia(&self) -> Duration;
 }
 
 /// Hace llegar el código a su usuario. Puede entregarlo más de una vez; nunca a un usuario que no sea el suyo.
@@ -47,7 +53,7 @@ pub trait EntregaCodigos: Send + Sync {
     /// Entrega el código.
     ///
     /// # Errors
-    /// [`Falla::Interna`] si no se pudo; entonces no hay registro.
+    /// [`Falla::Interna`] si no se pudo; entonces no hay registro, o sigue valiendo el código anterior.
     fn entregar(&self, id: IdUsuario, codigo: &str) -> Result<(), Falla>;
 }
 
@@ -55,6 +61,12 @@ pub trait EntregaCodigos: Send + Sync {
 pub trait RepositorioUsuarios: Repositorio<Usuario> {
     /// Anota que la reserva es del usuario, para escribirlo al confirmar.
     fn anotar_reserva(&mut self, reserva: ReservaAnotada) -> impl Future<Output = Result<(), Falla>> + Send;
+
+    /// Anota que se borren el usuario y su lista de reservas, y el evento que lo cuenta, para escribirlo al confirmar.
+    ///
+    /// # Errors
+    /// Las del almacén, cuando antes hay que escribir lo que ya estaba anotado del mismo usuario.
+    fn borrar(&mut self, borrado: UsuarioBorrado) -> impl Future<Output = Result<(), Falla>> + Send;
 }
 
 /// Una reserva en la lista de un usuario.

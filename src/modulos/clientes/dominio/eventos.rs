@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::usuario::{EstadoUsuario, IdUsuario};
+use super::estado::EstadoUsuario;
+use super::usuario::IdUsuario;
 use crate::seedwork::dominio::eventos::EventoDominio;
 
 /// Lo que cuenta cada evento de un usuario: cómo quedó.
@@ -44,6 +45,23 @@ evento_de_usuario!(
     /// Se desactivó un usuario: ya no puede reservar.
     UsuarioDesactivado
 );
+
+/// Se borró a un usuario: de él sólo quedan su identidad y estas fechas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsuarioBorrado {
+    /// El usuario que fue.
+    pub id_usuario: IdUsuario,
+    /// Cuándo se registró.
+    pub fecha_creacion: OffsetDateTime,
+    /// Cuándo se borró.
+    pub borrado_en: OffsetDateTime,
+}
+
+impl EventoDominio for UsuarioBorrado {
+    fn ocurrido_en(&self) -> OffsetDateTime {
+        self.borrado_en
+    }
+}
 
 /// Los eventos que anota la agregación `Usuario`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,16 @@
 //! La agregación raíz `Usuario`: registrado → validado, y desactivado desde cualquiera de los dos.
 
-use std::fmt;
+use std::time::Duration;
 
-use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::codigo::{CodigoEmitido, ErrorCodigo};
 use super::contrasena::ContrasenaCifrada;
 use super::email::Email;
-use super::eventos::{EventoUsuario, HechoUsuario, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado};
+use super::estado::{CambioNoPermitido, EstadoUsuario};
+use super::eventos::{
+    EventoUsuario, HechoUsuario, UsuarioBorrado, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
+};
 use super::identificacion::Identificacion;
 use crate::identidad;
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
@@ -17,44 +20,6 @@ identidad!(
     /// Identidad de un usuario.
     IdUsuario
 );
-
-/// En qué punto de su vida está un usuario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EstadoUsuario {
-    /// Registrado, sin confirmar con el código.
-    Registrado,
-    /// Confirmado con el código.
-    Validado,
-    /// Desactivado; es definitivo.
-    Desactivado,
-}
-
-impl EstadoUsuario {
-    /// Todos los estados.
-    pub const TODOS: [Self; 3] = [Self::Registrado, Self::Validado, Self::Desactivado];
-
-    /// El nombre del estado, en minúsculas.
-    #[must_use]
-    pub const fn nombre(self) -> &'static str {
-        match self {
-            Self::Registrado => "registrado",
-            Self::Validado => "validado",
-            Self::Desactivado => "desactivado",
-        }
-    }
-
-    /// El estado de ese nombre, si lo hay.
-    #[must_use]
-    pub fn de_nombre(nombre: &str) -> Option<Self> {
-        Self::TODOS.into_iter().find(|estado| estado.nombre() == nombre)
-    }
-}
-
-impl fmt::Display for EstadoUsuario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.nombre())
-    }
-}
 
 /// Los datos personales de un usuario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,16 +32,6 @@ pub struct DatosUsuario {
     pub email: Email,
     /// Persona o empresa.
     pub identificacion: Identificacion,
-}
-
-/// El estado del usuario no permite lo que se pidió. El usuario no cambia.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("Un usuario {actual} no puede pasar a {pedido}")]
-pub struct CambioNoPermitido {
-    /// El estado en que está.
-    pub actual: EstadoUsuario,
-    /// El estado al que se quiso pasar.
-    pub pedido: EstadoUsuario,
 }
 
 /// Un usuario: la unidad que se lee, se bloquea y se guarda entera.
@@ -95,6 +50,8 @@ pub struct UsuarioGuardado {
     pub datos: DatosUsuario,
     /// Su contraseña cifrada.
     pub contrasena: ContrasenaCifrada,
+    /// El código con que se confirma su registro.
+    pub codigo: CodigoEmitido,
     /// Su estado.
     pub estado: EstadoUsuario,
     /// Cuándo se registró.
@@ -113,6 +70,7 @@ impl Usuario {
             id,
             datos,
             contrasena,
+            codigo: CodigoEmitido::nuevo(ahora),
             estado: EstadoUsuario::Registrado,
             fecha_creacion: ahora,
             fecha_actualizacion: ahora,
@@ -128,12 +86,45 @@ impl Usuario {
         Self { guardado, eventos: Vec::new() }
     }
 
+    /// Si se puede intentar confirmar el registro con un código, y con cuál: el que se emitió en ese momento.
+    ///
+    /// # Errors
+    /// [`ErrorCodigo`] si no está recién registrado, o su código caducó o se agotó.
+    pub fn admitir_intento(&self, vigencia: Duration, ahora: OffsetDateTime) -> Result<OffsetDateTime, ErrorCodigo> {
+        self.exigir_por_confirmar()?;
+        self.guardado.codigo.admitir_intento(vigencia, ahora)?;
+        Ok(self.guardado.codigo.emitido_en)
+    }
+
+    /// Cuenta que se intentó confirmar el registro con otro código.
+    pub const fn anotar_fallo(&mut self) {
+        self.guardado.codigo = self.guardado.codigo.con_otro_fallo();
+    }
+
+    /// Emite otro código y da el momento con que se calcula. El anterior deja de valer.
+    ///
+    /// # Errors
+    /// [`ErrorCodigo`] si no está recién registrado, o el anterior se emitió hace demasiado poco.
+    pub fn emitir_otro_codigo(&mut self, ahora: OffsetDateTime) -> Result<OffsetDateTime, ErrorCodigo> {
+        self.exigir_por_confirmar()?;
+        self.guardado.codigo = self.guardado.codigo.reemplazar(ahora)?;
+        Ok(ahora)
+    }
+
+    fn exigir_por_confirmar(&self) -> Result<(), CambioNoPermitido> {
+        match self.estado() {
+            EstadoUsuario::Registrado => Ok(()),
+            actual => Err(CambioNoPermitido { actual, pedido: EstadoUsuario::Validado }),
+        }
+    }
+
     /// Confirma el registro. Quien llama ya comprobó el código.
     ///
     /// # Errors
     /// [`CambioNoPermitido`] si no está recién registrado.
     pub fn validar(&mut self, ahora: OffsetDateTime) -> Result<(), CambioNoPermitido> {
-        self.pasar_a(EstadoUsuario::Validado, self.estado() == EstadoUsuario::Registrado, ahora)?;
+        self.exigir_por_confirmar()?;
+        self.pasar_a(EstadoUsuario::Validado, ahora);
         self.eventos.push(EventoUsuario::Validado(UsuarioValidado(self.hecho())));
         Ok(())
     }
@@ -143,24 +134,25 @@ impl Usuario {
     /// # Errors
     /// [`CambioNoPermitido`] si ya lo está.
     pub fn desactivar(&mut self, ahora: OffsetDateTime) -> Result<(), CambioNoPermitido> {
-        self.pasar_a(EstadoUsuario::Desactivado, self.esta_activo(), ahora)?;
+        if !self.esta_activo() {
+            return Err(CambioNoPermitido { actual: self.estado(), pedido: EstadoUsuario::Desactivado });
+        }
+        self.pasar_a(EstadoUsuario::Desactivado, ahora);
         self.eventos.push(EventoUsuario::Desactivado(UsuarioDesactivado(self.hecho())));
         Ok(())
     }
 
-    fn pasar_a(
-        &mut self,
-        pedido: EstadoUsuario,
-        permitido: bool,
-        ahora: OffsetDateTime,
-    ) -> Result<(), CambioNoPermitido> {
-        if !permitido {
-            return Err(CambioNoPermitido { actual: self.estado(), pedido });
-        }
-        self.guardado.estado = pedido;
+    /// Deja de ser: de él sólo queda lo que el evento cuenta.
+    #[must_use]
+    pub fn borrar(self, ahora: OffsetDateTime) -> UsuarioBorrado {
+        let UsuarioGuardado { id, fecha_creacion, fecha_actualizacion, .. } = self.guardado;
+        UsuarioBorrado { id_usuario: id, fecha_creacion, borrado_en: ahora.max(fecha_actualizacion) }
+    }
+
+    fn pasar_a(&mut self, estado: EstadoUsuario, ahora: OffsetDateTime) {
+        self.guardado.estado = estado;
         // Quien esperó el bloqueo puede traer un momento anterior al último cambio.
         self.guardado.fecha_actualizacion = ahora.max(self.guardado.fecha_actualizacion);
-        Ok(())
     }
 
     fn hecho(&self) -> HechoUsuario {
@@ -260,6 +252,29 @@ pub mod pruebas {
             assert!(matches!(usuario.tomar_eventos()[..], [EventoUsuario::Desactivado(_)]));
             assert!(usuario.desactivar(HOY).is_err() && usuario.validar(HOY).is_err());
         }
+    }
+
+    #[test]
+    fn solo_quien_esta_por_confirmar_tiene_un_codigo_que_intentar() {
+        let (vigencia, mas_tarde) = (Duration::from_hours(24), HOY + Duration::from_mins(2));
+        let mut usuario = usuario();
+        assert_eq!(usuario.admitir_intento(vigencia, HOY), Ok(HOY));
+        usuario.anotar_fallo();
+        assert_eq!(usuario.guardado().codigo.fallos, 1);
+        assert_eq!(usuario.emitir_otro_codigo(mas_tarde), Ok(mas_tarde));
+        assert_eq!(usuario.admitir_intento(vigencia, HOY), Ok(mas_tarde));
+        usuario.validar(HOY).unwrap();
+        assert!(matches!(usuario.admitir_intento(vigencia, HOY), Err(ErrorCodigo::Cambio(_))));
+        assert!(matches!(usuario.emitir_otro_codigo(mas_tarde), Err(ErrorCodigo::Cambio(_))));
+    }
+
+    #[test]
+    fn borrado_solo_deja_su_identidad_y_sus_fechas() {
+        let (usuario, antes) = (usuario(), HOY - Duration::from_secs(1));
+        let id_usuario = usuario.id();
+        // Quien esperó el bloqueo puede traer un momento anterior al último cambio.
+        let esperado = UsuarioBorrado { id_usuario, fecha_creacion: HOY, borrado_en: HOY };
+        assert_eq!(usuario.borrar(antes), esperado);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Códigos de validación: un HMAC truncado del usuario y de su registro.
+//! Códigos de validación: un HMAC truncado del usuario y del momento en que se emite.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -27,24 +27,24 @@ impl CodigosHmac {
         Ok(Self { mac: Hmac::new_from_slice(clave).map_err(Falla::interna)? })
     }
 
-    /// El código de un usuario registrado en ese momento.
-    pub fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String {
-        let resumen = self.resumen(id, registrado_en);
+    /// El código de un usuario que se emite en ese momento.
+    pub fn codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> String {
+        let resumen = self.resumen(id, emitido_en);
         resumen.iter().take(LARGO).map(|byte| char::from(SIMBOLOS[usize::from(byte % 32)])).collect()
     }
 
     /// Si el código es el suyo, en un tiempo que no depende de cuánto acierte.
-    pub fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
-        let (esperado, codigo) = (self.codigo(id, registrado_en), codigo.to_ascii_uppercase());
+    pub fn es_su_codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime, codigo: &str) -> bool {
+        let (esperado, codigo) = (self.codigo(id, emitido_en), codigo.to_ascii_uppercase());
         let distintos = esperado.bytes().zip(codigo.bytes()).fold(0, |suma, (a, b)| suma | (a ^ b));
         esperado.len() == codigo.len() && distintos == 0
     }
 
-    fn resumen(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> [u8; 32] {
+    fn resumen(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> [u8; 32] {
         let mut mac = self.mac.clone();
         mac.update(b"validar-usuario");
         mac.update(id.0.as_bytes());
-        mac.update(&registrado_en.unix_timestamp_nanos().to_be_bytes());
+        mac.update(&emitido_en.unix_timestamp_nanos().to_be_bytes());
         mac.finalize().into_bytes().into()
     }
 }
@@ -62,7 +62,7 @@ mod pruebas {
     }
 
     #[test]
-    fn depende_de_la_clave_del_usuario_y_del_registro() {
+    fn depende_de_la_clave_del_usuario_y_del_momento() {
         let id = IdUsuario::nueva();
         let codigo = codigos(1).codigo(id, HOY);
         assert_eq!(codigo.len(), LARGO);

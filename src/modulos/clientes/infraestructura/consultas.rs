@@ -10,7 +10,8 @@ use crate::modulos::clientes::aplicacion::puertos::{ConsultasUsuarios, Credencia
 use crate::modulos::clientes::aplicacion::queries::{ClaveUsuario, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
 use crate::modulos::clientes::dominio::email::Email;
-use crate::modulos::clientes::dominio::usuario::{EstadoUsuario, IdUsuario};
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
+use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::paginas::{Cursor, Pedido};
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::lector_pg::LectorPg;

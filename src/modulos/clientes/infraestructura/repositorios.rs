@@ -5,11 +5,13 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::modulos::clientes::aplicacion::puertos::{RepositorioUsuarios, ReservaAnotada};
+use crate::modulos::clientes::dominio::codigo::CodigoEmitido;
 use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
 use crate::modulos::clientes::dominio::email::Email;
-use crate::modulos::clientes::dominio::eventos::EventoUsuario;
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
+use crate::modulos::clientes::dominio::eventos::{EventoUsuario, UsuarioBorrado};
 use crate::modulos::clientes::dominio::identificacion::Identificacion;
-use crate::modulos::clientes::dominio::usuario::{DatosUsuario, EstadoUsuario, IdUsuario, Usuario, UsuarioGuardado};
+use crate::modulos::clientes::dominio::usuario::{DatosUsuario, IdUsuario, Usuario, UsuarioGuardado};
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
 use crate::seedwork::dominio::objetos_valor::Texto;
 use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
@@ -21,7 +23,7 @@ const TABLA: &str = "usuarios";
 macro_rules! leer_usuario {
     () => {
         "SELECT id, nombres, apellidos, email, contrasena, es_empresarial, identificacion, fecha_origen, estado, \
-         fecha_creacion, fecha_actualizacion, version FROM usuarios WHERE id = $1"
+         fecha_creacion, fecha_actualizacion, version, codigo_emitido_en, codigo_fallos FROM usuarios WHERE id = $1"
     };
 }
 
@@ -39,6 +41,8 @@ struct Fila {
     fecha_creacion: OffsetDateTime,
     fecha_actualizacion: OffsetDateTime,
     version: i64,
+    codigo_emitido_en: Option<OffsetDateTime>,
+    codigo_fallos: i64,
 }
 
 impl TryFrom<Fila> for Usuario {
@@ -48,6 +52,10 @@ impl TryFrom<Fila> for Usuario {
         Ok(Self::reconstituir(UsuarioGuardado {
             id: IdUsuario(fila.id),
             estado: estado(&fila.estado)?,
+            codigo: CodigoEmitido {
+                emitido_en: fila.codigo_emitido_en.unwrap_or(fila.fecha_creacion),
+                fallos: u32::try_from(fila.codigo_fallos).map_err(Falla::interna)?,
+            },
             contrasena: ContrasenaCifrada::nueva(fila.contrasena.clone()),
             fecha_creacion: fila.fecha_creacion,
             fecha_actualizacion: fila.fecha_actualizacion,
@@ -115,6 +123,15 @@ impl<S: Send + Sync + 'static> RepositorioUsuarios for UnidadTrabajoPg<S> {
         });
         self.anotar(escritura).await
     }
+
+    async fn borrar(&mut self, borrado: UsuarioBorrado) -> Result<(), Falla> {
+        let id = borrado.id_usuario.0;
+        let escritura = Escritura::cambio(TABLA, id, move |sql| {
+            sql.push("DELETE FROM usuarios WHERE id = ").push_bind(id);
+        });
+        self.anotar(escritura).await?;
+        self.anotar_evento(borrado)
+    }
 }
 
 fn insercion(usuario: &UsuarioGuardado) -> Escritura {
@@ -139,13 +156,15 @@ fn insercion(usuario: &UsuarioGuardado) -> Escritura {
     })
 }
 
-/// Después del registro sólo cambian el estado y su fecha.
+/// Después del registro sólo cambian el estado, su fecha y el código que vale.
 fn cambio(usuario: &UsuarioGuardado) -> Escritura {
     let (id, version) = (usuario.id.0, usuario.version);
-    let (estado, actualizado) = (usuario.estado.nombre(), usuario.fecha_actualizacion);
+    let (estado, actualizado, codigo) = (usuario.estado.nombre(), usuario.fecha_actualizacion, usuario.codigo);
     Escritura::cambio(TABLA, id, move |sql| {
         sql.push("UPDATE usuarios SET estado = ").push_bind(estado);
         sql.push(", fecha_actualizacion = ").push_bind(actualizado);
+        sql.push(", codigo_emitido_en = ").push_bind(codigo.emitido_en);
+        sql.push(", codigo_fallos = ").push_bind(i64::from(codigo.fallos));
         sql.push(", version = ").push_bind(version.siguiente().numero());
         sql.push(" WHERE id = ").push_bind(id);
         sql.push(" AND version = ").push_bind(version.numero());

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -21,17 +22,24 @@ use crate::seedwork::infraestructura::servicios::ConServicios;
 pub struct ServiciosClientes {
     cifrado: Argon2id,
     codigos: CodigosHmac,
+    vigencia: Duration,
     entrega: Box<dyn EntregaCodigos>,
     fichas: Fichas,
 }
 
 impl ServiciosClientes {
-    /// Los servicios, con la clave de los códigos de validación, quien los hace llegar y las fichas de sesión.
+    /// Los servicios, con la clave de los códigos de validación, cuánto valen, quien los hace llegar y las fichas de sesión.
     ///
     /// # Errors
     /// [`Falla::Interna`] si el cifrado no se puede preparar.
-    pub fn nuevos(clave_codigos: &Clave, entrega: Box<dyn EntregaCodigos>, fichas: Fichas) -> Result<Self, Falla> {
-        Ok(Self { cifrado: Argon2id::nuevo()?, codigos: CodigosHmac::nuevo(clave_codigos)?, entrega, fichas })
+    pub fn nuevos(
+        clave_codigos: &Clave,
+        vigencia: Duration,
+        entrega: Box<dyn EntregaCodigos>,
+        fichas: Fichas,
+    ) -> Result<Self, Falla> {
+        let (cifrado, codigos) = (Argon2id::nuevo()?, CodigosHmac::nuevo(clave_codigos)?);
+        Ok(Self { cifrado, codigos, vigencia, entrega, fichas })
     }
 }
 
@@ -63,12 +71,16 @@ impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CifradoContrasenas fo
 }
 
 impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CodigosValidacion for T {
-    fn codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime) -> String {
-        self.servicios().as_ref().codigos.codigo(id, registrado_en)
+    fn codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> String {
+        self.servicios().as_ref().codigos.codigo(id, emitido_en)
     }
 
-    fn es_su_codigo(&self, id: IdUsuario, registrado_en: OffsetDateTime, codigo: &str) -> bool {
-        self.servicios().as_ref().codigos.es_su_codigo(id, registrado_en, codigo)
+    fn es_su_codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime, codigo: &str) -> bool {
+        self.servicios().as_ref().codigos.es_su_codigo(id, emitido_en, codigo)
+    }
+
+    fn vigencia(&self) -> Duration {
+        self.servicios().as_ref().vigencia
     }
 }
 

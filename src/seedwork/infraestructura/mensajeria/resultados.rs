@@ -20,7 +20,7 @@ use crate::seedwork::infraestructura::servicios::ConServicios;
 
 /// Un rechazo tal como se guarda. Los nombres de aquí quedan en la base de datos.
 #[derive(Serialize, Deserialize)]
-struct RechazoGuardado {
+pub struct RechazoGuardado {
     clase: String,
     codigo: String,
     regla: Option<String>,
@@ -48,6 +48,7 @@ impl From<RechazoGuardado> for Rechazo {
             regla: guardado.regla.map(Cow::Owned),
             mensaje: guardado.mensaje,
             puntero: guardado.puntero,
+            espera: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
 use crate::modulos::clientes::aplicacion::puertos::ConsultasUsuarios;
-use crate::modulos::clientes::dominio::usuario::EstadoUsuario;
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
 use crate::seedwork::aplicacion::mensajes::{HandlerQuery, Query};
 use crate::seedwork::aplicacion::paginas::{Cursor, Pagina, Pedido};
 

@@ -13,3 +13,6 @@ pub use listar_usuarios::ListarUsuarios;
 pub use obtener_usuario::{ClaveUsuario, ObtenerUsuario};
 pub use reconocer_portador::{Portador, ReconocerPortador};
 pub use reservas_de_usuario::{ReservaDeUsuario, ReservasDeUsuario};
+
+#[cfg(test)]
+mod pruebas;

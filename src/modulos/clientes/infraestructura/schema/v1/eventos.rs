@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::modulos::clientes::dominio::eventos::{
-    HechoUsuario, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
+    HechoUsuario, UsuarioBorrado, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
 };
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
@@ -29,6 +29,9 @@ static ESQUEMA: EsquemaAvro = LazyLock::new(|| {
 
 #[derive(Serialize)]
 struct Carga {
+    /// La identidad del usuario; viaja como texto en el miembro que sigue.
+    #[serde(skip)]
+    clave: Uuid,
     id_usuario: Option<String>,
     estado: Option<String>,
     fecha_creacion: Option<i64>,
@@ -38,10 +41,35 @@ struct Carga {
 impl From<&HechoUsuario> for Carga {
     fn from(hecho: &HechoUsuario) -> Self {
         Self {
+            clave: hecho.id_usuario.into(),
             id_usuario: Some(hecho.id_usuario.to_string()),
             estado: Some(hecho.estado.nombre().to_uppercase()),
             fecha_creacion: Some(milisegundos(hecho.fecha_creacion)),
             fecha_actualizacion: Some(milisegundos(hecho.fecha_actualizacion)),
+        }
+    }
+}
+
+macro_rules! cuenta_un_hecho {
+    ($($evento:ident),+) => {
+        $(impl From<&$evento> for Carga {
+            fn from($evento(hecho): &$evento) -> Self {
+                hecho.into()
+            }
+        })+
+    };
+}
+
+cuenta_un_hecho!(UsuarioRegistrado, UsuarioValidado, UsuarioDesactivado);
+
+impl From<&UsuarioBorrado> for Carga {
+    fn from(borrado: &UsuarioBorrado) -> Self {
+        Self {
+            clave: borrado.id_usuario.into(),
+            id_usuario: Some(borrado.id_usuario.to_string()),
+            estado: Some("BORRADO".into()),
+            fecha_creacion: Some(milisegundos(borrado.fecha_creacion)),
+            fecha_actualizacion: Some(milisegundos(borrado.borrado_en)),
         }
     }
 }
@@ -55,10 +83,10 @@ pub fn topico() -> Result<(&'static str, Esquema), ErrorAvro> {
     Ok((TOPICO, esquema.clone()))
 }
 
-fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoUsuario) -> Result<Sobre, ErrorAvro> {
+fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, carga: &Carga) -> Result<Sobre, ErrorAvro> {
     let id = Uuid::now_v7();
-    let datos = escribir(&ESQUEMA, id, tipo, ocurrido_en, &Carga::from(hecho))?;
-    Ok(Sobre { id, topico: TOPICO, clave: hecho.id_usuario.into(), tipo, ocurrido_en, datos })
+    let datos = escribir(&ESQUEMA, id, tipo, ocurrido_en, carga)?;
+    Ok(Sobre { id, topico: TOPICO, clave: carga.clave, tipo, ocurrido_en, datos })
 }
 
 macro_rules! publicable {
@@ -68,7 +96,7 @@ macro_rules! publicable {
 
         $(impl Publicable for $evento {
             fn sobre(&self) -> Result<Sobre, ErrorAvro> {
-                sobre($tipo, self.ocurrido_en(), &self.0)
+                sobre($tipo, self.ocurrido_en(), &Carga::from(self))
             }
         })+
     };
@@ -77,5 +105,6 @@ macro_rules! publicable {
 publicable!(
     UsuarioRegistrado = "UsuarioRegistrado",
     UsuarioValidado = "UsuarioValidado",
-    UsuarioDesactivado = "UsuarioDesactivado"
+    UsuarioDesactivado = "UsuarioDesactivado",
+    UsuarioBorrado = "UsuarioBorrado"
 );

@@ -1,0 +1,83 @@
+//! Autenticar hace el mismo trabajo exista o no el usuario: así, lo que tarda no dice nada.
+
+use std::sync::Mutex;
+
+use zeroize::Zeroizing;
+
+use super::{AutenticarUsuario, ClaveUsuario, ReservaDeUsuario};
+use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
+use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
+use crate::modulos::clientes::aplicacion::puertos::{CifradoContrasenas, ConsultasUsuarios, Credencial};
+use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
+use crate::modulos::clientes::dominio::email::Email;
+use crate::modulos::clientes::dominio::estado::EstadoUsuario;
+use crate::modulos::clientes::dominio::usuario::pruebas::usuario;
+use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
+use crate::seedwork::aplicacion::mensajes::HandlerQuery;
+use crate::seedwork::aplicacion::paginas::Pedido;
+use crate::seedwork::dominio::repositorios::Falla;
+
+/// Un almacén con un usuario, que recuerda qué se le pidió.
+struct Lector {
+    usuario: Usuario,
+    trabajo: Mutex<Vec<&'static str>>,
+}
+
+impl Lector {
+    fn anotar(&self, que: &'static str) {
+        self.trabajo.lock().unwrap().push(que);
+    }
+}
+
+impl ConsultasUsuarios for Lector {
+    async fn usuario(&self, _: &ClaveUsuario) -> Result<Option<UsuarioVista>, Falla> {
+        self.anotar("leer al usuario");
+        Ok(Some(UsuarioVista::from(&self.usuario)))
+    }
+
+    async fn usuarios(&self, _: Option<EstadoUsuario>, _: Pedido) -> Result<Vec<UsuarioVista>, Falla> {
+        Ok(Vec::new())
+    }
+
+    async fn reservas(&self, _: IdUsuario, _: Pedido) -> Result<Vec<ReservaDeUsuario>, Falla> {
+        Ok(Vec::new())
+    }
+
+    async fn credencial(&self, email: &Email) -> Result<Option<Credencial>, Falla> {
+        self.anotar("leer la credencial");
+        let guardado = self.usuario.guardado();
+        let credencial = Credencial { id: guardado.id, contrasena: guardado.contrasena.clone() };
+        Ok((guardado.datos.email == *email).then_some(credencial))
+    }
+}
+
+impl CifradoContrasenas for Lector {
+    async fn cifrar(&self, _: Contrasena) -> Result<ContrasenaCifrada, Falla> {
+        Err(Falla::interna("autenticar no cifra"))
+    }
+
+    async fn coincide(&self, contrasena: Contrasena, cifrada: Option<ContrasenaCifrada>) -> Result<bool, Falla> {
+        self.anotar("comparar");
+        Ok(cifrada.is_some() && contrasena.en_claro() == "correcta")
+    }
+}
+
+/// Lo que responde a esas credenciales, y el trabajo que hizo.
+async fn autenticar(email: &str, contrasena: &str) -> (Result<UsuarioVista, ErrorClientes>, Vec<&'static str>) {
+    let mut lector = Lector { usuario: usuario(), trabajo: Mutex::default() };
+    let (email, contrasena) = (Email::nuevo(email).ok(), Contrasena::nueva(Zeroizing::new(contrasena.into())).ok());
+    let respuesta = AutenticarUsuario { email, contrasena }.responder(&mut lector).await;
+    (respuesta, lector.trabajo.into_inner().unwrap())
+}
+
+#[tokio::test]
+async fn a_un_email_desconocido_y_a_una_contrasena_mala_se_responde_igual_y_con_el_mismo_trabajo() {
+    let casos = [autenticar("nadie@ejemplo.co", "correcta").await, autenticar("ana@ejemplo.co", "equivocada").await];
+    for (respuesta, trabajo) in casos {
+        assert!(matches!(respuesta, Err(ErrorClientes::CredencialesIncorrectas)));
+        assert_eq!(trabajo, ["leer la credencial", "comparar"]);
+    }
+    let (respuesta, trabajo) = autenticar("ana@ejemplo.co", "correcta").await;
+    assert!(respuesta.is_ok());
+    assert_eq!(trabajo, ["leer la credencial", "comparar", "leer al usuario"]);
+}
