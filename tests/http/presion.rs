@@ -191,12 +191,11 @@ async fn sesenta_y_cuatro_clientes_sobre_la_misma_fila_no_ven_un_503() {
     let (mut pagadas, mut negadas) = (0, 0);
     for orden in join_all(ordenes).await {
         let respuesta = orden.unwrap();
-        match respuesta.estado {
-            200 => pagadas += 1,
-            _ => {
-                respuesta.problema(409, "transicion-no-permitida");
-                negadas += 1;
-            }
+        if respuesta.estado == 200 {
+            pagadas += 1;
+        } else {
+            respuesta.problema(409, "transicion-no-permitida");
+            negadas += 1;
         }
     }
     assert_eq!((pagadas, negadas, prueba.eventos("ReservaPagada", &id).await), (1, 63, 1));

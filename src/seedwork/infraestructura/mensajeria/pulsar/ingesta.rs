@@ -96,22 +96,19 @@ impl Ingesta {
         }
         let mut silencios = 0;
         while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor)).await {
-            match reunidos? {
-                Some(mensajes) => {
-                    silencios = 0;
-                    let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
-                    if !self.guardar(&llegadas, parar).await {
-                        return Ok(());
-                    }
-                    for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
-                        consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
-                    }
-                    self.aviso.notify_one();
+            if let Some(mensajes) = reunidos? {
+                silencios = 0;
+                let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
+                if !self.guardar(&llegadas, parar).await {
+                    return Ok(());
                 }
-                None => {
-                    silencios += 1;
-                    self.preguntar(&mut consumidor, silencios).await?;
+                for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
+                    consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
                 }
+                self.aviso.notify_one();
+            } else {
+                silencios += 1;
+                self.preguntar(&mut consumidor, silencios).await?;
             }
             fallas.bien();
         }
