@@ -17,3 +17,4 @@ mod local;
 mod orden;
 mod oyente;
 mod preparacion;
+mod protegido;

@@ -9,9 +9,10 @@ use pulsar::{
     SubType, TokioExecutor, proto,
 };
 use tokio::time::timeout;
-use url::Url;
 use uuid::Uuid;
 
+use super::acceso::Broker;
+use super::motivo::con_motivo;
 use super::{ErrorPulsar, Topico, completo, letras_muertas};
 
 /// Lo más que se espera a que el bróker haga algo que no es enviar.
@@ -29,8 +30,8 @@ pub type Cliente = Pulsar<TokioExecutor>;
 /// Conecta con el bróker.
 ///
 /// # Errors
-/// [`ErrorPulsar`] si no contesta.
-pub async fn conectar(url: &Url) -> Result<Cliente, ErrorPulsar> {
+/// [`ErrorPulsar`] si no contesta, o no admite la conexión.
+pub async fn conectar(broker: &Broker) -> Result<Cliente, ErrorPulsar> {
     let conexion = ConnectionRetryOptions {
         max_retries: 3,
         connection_timeout: Duration::from_secs(5),
@@ -39,11 +40,22 @@ pub async fn conectar(url: &Url) -> Result<Cliente, ErrorPulsar> {
     };
     let operacion =
         OperationRetryOptions { operation_timeout: PLAZO, max_retries: Some(3), ..OperationRetryOptions::default() };
-    let cliente = Pulsar::builder(url.as_str(), TokioExecutor)
+    let mut constructor = Pulsar::builder(broker.url.as_str(), TokioExecutor)
         .with_connection_retry_options(conexion)
-        .with_operation_retry_options(operacion)
-        .build();
-    a_tiempo(cliente).await
+        .with_operation_retry_options(operacion);
+    if let Some(ficha) = &broker.ficha {
+        constructor = constructor.with_auth_provider(Box::new(ficha.clone()));
+    }
+    if let Some(ruta) = &broker.autoridades {
+        let autoridades = tokio::fs::read(ruta).await.map_err(ErrorPulsar::Autoridades)?;
+        constructor = constructor.with_certificate_chain(autoridades);
+    }
+    // En el montón, como en `a_tiempo`.
+    match timeout(PLAZO, Box::pin(con_motivo(constructor.build()))).await {
+        Ok(Ok(cliente)) => Ok(cliente),
+        Ok(Err((error, motivo))) => Err(motivo.map_or_else(|| error.into(), ErrorPulsar::Conexion)),
+        Err(_) => Err(ErrorPulsar::Plazo),
+    }
 }
 
 /// Espera una respuesta del bróker, pero no para siempre.
