@@ -6,7 +6,7 @@ use std::time::Duration;
 use pulsar::consumer::InitialPosition;
 use pulsar::{
     ConnectionRetryOptions, Consumer, ConsumerOptions, OperationRetryOptions, Producer, ProducerOptions, Pulsar,
-    SubType, TokioExecutor, proto,
+    PulsarBuilder, SubType, TokioExecutor, proto,
 };
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -32,6 +32,18 @@ pub type Cliente = Pulsar<TokioExecutor>;
 /// # Errors
 /// [`ErrorPulsar`] si no contesta, o no admite la conexión.
 pub async fn conectar(broker: &Broker) -> Result<Cliente, ErrorPulsar> {
+    let autoridades = match &broker.autoridades {
+        Some(ruta) => Some(tokio::fs::read(ruta).await.map_err(ErrorPulsar::Autoridades)?),
+        None => None,
+    };
+    match timeout(PLAZO, con_motivo(constructor(broker, autoridades).build())).await {
+        Ok(Ok(cliente)) => Ok(cliente),
+        Ok(Err((error, motivo))) => Err(motivo.map_or_else(|| error.into(), ErrorPulsar::Conexion)),
+        Err(_) => Err(ErrorPulsar::Plazo),
+    }
+}
+
+fn constructor(broker: &Broker, autoridades: Option<Vec<u8>>) -> PulsarBuilder<TokioExecutor> {
     let conexion = ConnectionRetryOptions {
         max_retries: 3,
         connection_timeout: Duration::from_secs(5),
@@ -46,16 +58,10 @@ pub async fn conectar(broker: &Broker) -> Result<Cliente, ErrorPulsar> {
     if let Some(ficha) = &broker.ficha {
         constructor = constructor.with_auth_provider(Box::new(ficha.clone()));
     }
-    if let Some(ruta) = &broker.autoridades {
-        let autoridades = tokio::fs::read(ruta).await.map_err(ErrorPulsar::Autoridades)?;
+    if let Some(autoridades) = autoridades {
         constructor = constructor.with_certificate_chain(autoridades);
     }
-    // En el montón, como en `a_tiempo`.
-    match timeout(PLAZO, Box::pin(con_motivo(constructor.build()))).await {
-        Ok(Ok(cliente)) => Ok(cliente),
-        Ok(Err((error, motivo))) => Err(motivo.map_or_else(|| error.into(), ErrorPulsar::Conexion)),
-        Err(_) => Err(ErrorPulsar::Plazo),
-    }
+    constructor
 }
 
 /// Espera una respuesta del bróker, pero no para siempre.

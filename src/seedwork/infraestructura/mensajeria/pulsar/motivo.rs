@@ -2,6 +2,7 @@
 //! siempre el mismo error sin causa): aquí se escucha esa línea y ninguna otra.
 
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::Once;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -47,8 +48,11 @@ impl Motivo {
     }
 }
 
-/// Intenta conectar y, si no se pudo y el cliente dijo por qué, lo da también.
-pub async fn con_motivo<T, E>(intento: impl Future<Output = Result<T, E>>) -> Result<T, (E, Option<Motivo>)> {
+/// Un intento de conectar, con su motivo si no se pudo.
+pub type Intento<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, (E, Option<Motivo>)>> + Send + 'a>>;
+
+/// Intenta conectar y, si no se pudo y el cliente dijo por qué, lo da también. En el montón: ocupa decenas de KiB.
+pub fn con_motivo<'a, T: 'a, E: 'a>(intento: impl Future<Output = Result<T, E>> + Send + 'a) -> Intento<'a, T, E> {
     static UNA_VEZ: Once = Once::new();
     UNA_VEZ.call_once(|| {
         // Sólo errores: en los demás niveles el cliente escribe mensajes enteros, también el que lleva la ficha.
@@ -57,7 +61,7 @@ pub async fn con_motivo<T, E>(intento: impl Future<Output = Result<T, E>>) -> Re
         }
     });
     let con_oido = async { intento.await.map_err(|error| (error, MOTIVO.with(Cell::take))) };
-    MOTIVO.scope(Cell::new(None), con_oido).await
+    Box::pin(MOTIVO.scope(Cell::new(None), con_oido))
 }
 
 struct Escucha;
