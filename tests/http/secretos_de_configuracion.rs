@@ -1,5 +1,8 @@
 //! Lo secreto de la configuración no sale por ninguna parte, esté bien o mal puesto.
 
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
 use crate::comun::BaseDePrueba;
 use crate::comun::servicio::{Servicio, ejecutar};
 
@@ -62,14 +65,21 @@ async fn los_secretos_bien_puestos_no_salen_en_registros_ni_respuestas() {
     let archivo = carpeta.path().join("direccion");
     std::fs::write(&archivo, format!("{}\n", base.url())).unwrap();
     let clave = base.url().parse::<url::Url>().unwrap().password().expect("la base no pide contraseña").to_owned();
+    // Nadie que hable Pulsar: sólo se mira que la ficha llegue a salir hacia el bróker.
+    let puerto = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let pulsar = format!("pulsar://{}", puerto.local_addr().unwrap());
     let entorno = [
         ("DATABASE_URL", ""),
         ("DATABASE_URL_ARCHIVO", archivo.to_str().unwrap()),
-        ("PULSAR_URL", "pulsar://127.0.0.1:1"),
+        ("PULSAR_URL", &*pulsar),
         ("PULSAR_TOKEN", SECRETO),
         ("RUST_LOG", "trace"),
     ];
     let mut servicio = Servicio::arrancar(&base, &entorno).await;
+    let mut enviado = vec![0; 4096];
+    let cuanto = puerto.accept().await.unwrap().0.read(&mut enviado).await.unwrap();
+    assert!(enviado[..cuanto].windows(SECRETO.len()).any(|parte| parte == SECRETO.as_bytes()), "la ficha no se envía");
+    drop(puerto);
     servicio.registros.esperar("Pulsar no está").await;
     let mut todo = vec![];
     for ruta in ["/health/ready", "/vuelos/reserva", "/spec", "/no-existe"] {
