@@ -2,7 +2,7 @@
 
 FROM rust:1.95-bookworm AS construccion
 # protoc compila el protocolo de Pulsar.
-RUN apt-get update && apt-get install -y --no-install-recommends protobuf-compiler pkg-config libssl-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends protobuf-compiler && rm -rf /var/lib/apt/lists/*
 WORKDIR /aeroalpes
 COPY . .
 # Las dependencias quedan compiladas en la caché de `target`, aparte de las fuentes: cambiar una
@@ -17,7 +17,7 @@ RUN --mount=type=cache,id=aeroalpes-registro,target=/usr/local/cargo/registry \
 # Sin PostgreSQL dentro: la imagen espera DATABASE_URL.
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
+    && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin aeroalpes \
     && install -d -m 0750 -o aeroalpes -g aeroalpes /var/lib/aeroalpes

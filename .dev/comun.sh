@@ -125,12 +125,12 @@ puerto_para_servicios() {
   printf '%s' "$puerto"
 }
 
-# Imprime el cuerpo de una respuesta 200; falla con cualquier otra. Sin curl, que no siempre está.
+# Imprime el cuerpo de una respuesta 200; falla con cualquier otra. Sin curl, que no siempre está. CABECERA puede faltar.
 http_leer() {
-  local puerto=$1 ruta=$2 respuesta
+  local puerto=$1 ruta=$2 cabecera=${3:-} respuesta
   # shellcheck disable=SC2016
-  respuesta=$(timeout 5 bash -c '
-    exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&3 && cat <&3
+  respuesta=$(CABECERA=${cabecera:+$cabecera$'\r\n'} timeout 5 bash -c '
+    exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET %s HTTP/1.0\r\n%s\r\n" "$2" "$CABECERA" >&3 && cat <&3
   ' _ "$puerto" "$ruta" 2>/dev/null) || return 1
   [[ $respuesta =~ ^HTTP/[0-9.]+\ 200\  ]] || return 1
   printf '%s\n' "${respuesta#*$'\r\n\r\n'}"

@@ -6,7 +6,6 @@
 readonly NECESIDADES=(
   'construir postgresql|cc|gcc libc6-dev|enlazar el programa'
   'construir postgresql|protoc|protobuf-compiler|compilar el protocolo de Pulsar'
-  'construir postgresql|pkg-config|pkg-config libssl-dev|enlazar el TLS del cliente de Pulsar'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
   'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'
@@ -69,7 +68,6 @@ instalar_paquetes() {
 hay_orden() {
   case $1 in
     protoc) [[ -x ${PROTOC:-} ]] || command -v protoc ;;
-    pkg-config) pkg-config --exists openssl ;;
     java) buscar_java ;;
     mvn) pulsar_valido "$(carpeta_cache)/$PULSAR_CARPETA" || command -v mvn ;;
     python3) python_valido "$(carpeta_cache)/$PYTHON_CARPETA" || buscar_python ;;

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Apache Pulsar de un solo nodo, traído de Maven Central, y su cliente de Python.
-# Lo que lo configura está en .dev/pulsar/.
+# Lo que lo configura está en .dev/pulsar/. Para una prueba, además: AEROALPES_PULSAR_CONF, un archivo con más
+# líneas, y AEROALPES_PULSAR_FICHA, con qué preguntarle si está listo cuando esas líneas piden una ficha.
 
 readonly PULSAR_VERSION=4.0.7
 readonly PULSAR_CARPETA=pulsar-$PULSAR_VERSION
@@ -137,7 +138,7 @@ pulsar_lanzar() {
   rm -rf -- "$datos/tmp" && mkdir -p -- "$datos/tmp" "$datos/zookeeper" || return 1 # en tmp deja bibliotecas nativas
   bookkeeper=$(pulsar_puerto_bookkeeper "$datos" "$protocolo" "$admin" "$metadatos") || return 1
   {
-    cat -- "$PULSAR_FUENTES/standalone.conf"
+    cat -- "$PULSAR_FUENTES/standalone.conf" ${AEROALPES_PULSAR_CONF:+"$AEROALPES_PULSAR_CONF"}
     printf 'brokerServicePort=%s\nwebServicePort=%s\n' "$protocolo" "$admin"
   } >"$estado/pulsar.conf" || return 1
   proceso_arrancar "$estado/pulsar" env -u PULSAR_STANDALONE_USE_ZOOKEEPER flock -n -F "$datos/candado" \
@@ -149,9 +150,10 @@ pulsar_lanzar() {
 
 # La salud contesta antes de que exista public/default: hacen falta las dos cosas.
 pulsar_listo() {
-  local espacios
-  http_leer "$1" /admin/v2/brokers/health >/dev/null &&
-    espacios=$(http_leer "$1" /admin/v2/namespaces/public) && [[ $espacios == *'"public/default"'* ]]
+  local espacios ficha=${AEROALPES_PULSAR_FICHA:-}
+  local cabecera=${ficha:+Authorization: Bearer $ficha}
+  http_leer "$1" /admin/v2/brokers/health "$cabecera" >/dev/null &&
+    espacios=$(http_leer "$1" /admin/v2/namespaces/public "$cabecera") && [[ $espacios == *'"public/default"'* ]]
 }
 
 pulsar_esperar() {

@@ -6,7 +6,6 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::config::Bus;
 use crate::modulos::{clientes, vuelos};
@@ -24,6 +23,7 @@ use crate::seedwork::infraestructura::mensajeria::enrutador::{
 };
 use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
+use crate::seedwork::infraestructura::mensajeria::pulsar::acceso::Broker;
 use crate::seedwork::infraestructura::mensajeria::pulsar::ingesta::Ingesta;
 use crate::seedwork::infraestructura::mensajeria::pulsar::publicador::Publicador;
 use crate::seedwork::infraestructura::mensajeria::pulsar::relevo::Relevo;
@@ -131,7 +131,7 @@ impl Mensajes {
         let mut mensajes =
             Recepcion { topicos: topicos(&enrutador)?, entregas, llegadas, pulso, conexiones, escritura, carriles };
         let (salida, pulsar, local) = match bus {
-            Bus::Pulsar(url) => mensajes.por_pulsar(url, atraso, &aviso),
+            Bus::Pulsar(broker) => mensajes.por_pulsar(broker, atraso, &aviso),
             Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
         };
         let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
@@ -177,8 +177,13 @@ struct Recepcion {
 }
 
 impl Recepcion {
-    fn por_pulsar(&self, url: &Url, atraso: Atraso, aviso: &Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
-        let publicador = Publicador::nuevo(url.clone(), self.topicos.clone(), self.pulso.parte());
+    fn por_pulsar(
+        &self,
+        broker: &Broker,
+        atraso: Atraso,
+        aviso: &Arc<Notify>,
+    ) -> (Salida, PorPulsar, Option<BusLocal>) {
+        let publicador = Publicador::nuevo(broker.clone(), self.topicos.clone(), self.pulso.parte());
         let relevo = Relevo {
             conexiones: self.conexiones.clone(),
             carriles: self.carriles.clone(),
@@ -186,23 +191,24 @@ impl Recepcion {
             atraso: atraso.clone(),
             aviso: Arc::clone(aviso),
         };
-        let pulsar = PorPulsar { salida: Some((Arc::clone(&publicador), relevo)), ingestas: self.ingestas(url, None) };
+        let pulsar =
+            PorPulsar { salida: Some((Arc::clone(&publicador), relevo)), ingestas: self.ingestas(broker, None) };
         (Salida::Pulsar(publicador, atraso, self.escritura.clone(), Arc::clone(aviso)), pulsar, None)
     }
 
     /// El bus local avisa al consumo con el mismo aviso que usa la bandeja de salida.
-    fn por_local(&mut self, vaciar: Option<&Url>, aviso: Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
+    fn por_local(&mut self, vaciar: Option<&Broker>, aviso: Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
         self.llegadas = Arc::clone(&aviso);
         let nombres = self.topicos.iter().map(|topico| topico.nombre).collect();
         let vaciado = Arc::new(Vaciado::de(self.conexiones.clone(), nombres));
-        let ingestas = vaciar.map(|url| self.ingestas(url, Some(&vaciado))).unwrap_or_default();
+        let ingestas = vaciar.map(|broker| self.ingestas(broker, Some(&vaciado))).unwrap_or_default();
         let bus = BusLocal::nuevo(self.conexiones.clone());
         (Salida::Local(self.escritura.clone(), aviso), PorPulsar { salida: None, ingestas }, Some(bus))
     }
 
-    fn ingestas(&self, url: &Url, vaciado: Option<&Arc<Vaciado>>) -> Vec<Ingesta> {
+    fn ingestas(&self, broker: &Broker, vaciado: Option<&Arc<Vaciado>>) -> Vec<Ingesta> {
         let ingesta = |topico: &Topico| Ingesta {
-            url: url.clone(),
+            broker: broker.clone(),
             topico: topico.clone(),
             entregas: self.entregas.clone(),
             aviso: Arc::clone(&self.llegadas),

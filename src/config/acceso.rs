@@ -80,8 +80,8 @@ pub(super) fn modo(lector: &Lector<'_>, en_red: bool) -> Result<Modo, ErrorConfi
 }
 
 fn clave_servicio(lector: &Lector<'_>) -> Result<Option<SecretString>, ErrorConfig> {
-    let variable = "AEROALPES_CLAVE_SERVICIO";
-    let Some(clave) = lector.secreto(variable)?.map(SecretString::from) else { return Ok(None) };
+    let leida = lector.secreto("AEROALPES_CLAVE_SERVICIO", "AEROALPES_CLAVE_SERVICIO_ARCHIVO")?;
+    let Some((variable, clave)) = leida else { return Ok(None) };
     let texto = clave.expose_secret();
     // Sin espacios ni símbolos raros: va en una cabecera.
     if (32..=512).contains(&texto.len()) && texto.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
 use super::{Entorno, ErrorConfig};
 
 /// Una variable que no sirve y cuyo valor no se puede mostrar.
@@ -38,8 +41,29 @@ impl Lector<'_> {
         Ok(leido.filter(|texto| !texto.is_empty()))
     }
 
-    pub(super) fn secreto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
+    /// El texto de una variable que puede llevar un secreto: un error no lo muestra.
+    pub(super) fn texto_secreto(&self, variable: &'static str) -> Result<Option<String>, ErrorConfig> {
         self.texto(variable).map_err(|error| ErrorConfig { valor: None, ..error })
+    }
+
+    /// Un secreto, dicho en su variable o en el archivo que nombra la otra, pero no en las dos; y en cuál fue. Los
+    /// espacios de los extremos no cuentan: un archivo suele llevar un fin de línea.
+    pub(super) fn secreto(
+        &self,
+        variable: &'static str,
+        en_archivo: &'static str,
+    ) -> Result<Option<(&'static str, SecretString)>, ErrorConfig> {
+        let directo = self.texto_secreto(variable)?.map(Zeroizing::new);
+        let Some(ruta) = self.texto(en_archivo)? else {
+            return Ok(directo.map(|texto| (variable, texto.trim().into())));
+        };
+        let error = |esperado: String| ErrorConfig { variable: en_archivo, valor: Some(ruta.clone()), esperado };
+        if directo.is_some() {
+            return Err(error(format!("que {variable} no esté definida")));
+        }
+        let leido = std::fs::read_to_string(&ruta).map(Zeroizing::new).ok().filter(|texto| !texto.trim().is_empty());
+        let leido = leido.ok_or_else(|| error("un archivo que se pueda leer, con una línea".into()))?;
+        Ok(Some((en_archivo, leido.trim().into())))
     }
 
     pub(super) fn valor<T: FromStr>(&self, variable: &'static str, esperado: &str) -> Result<Option<T>, ErrorConfig> {

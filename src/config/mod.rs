@@ -1,21 +1,24 @@
 //! La configuración: del entorno y de la línea de órdenes a tipos, o un error que nombra la variable.
 
 mod acceso;
+mod base;
+mod bus;
 mod guardar;
 mod lector;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
-use url::Url;
 
 pub use self::acceso::{Cerrado, Modo};
-use self::lector::{Lector, interpretar, sin_mostrar};
+pub use self::base::Base;
+use self::base::base;
+pub use self::bus::Bus;
+use self::bus::bus;
+use self::lector::{Lector, interpretar};
 
 use crate::modulos::clientes::PlazosFichas;
 use crate::seedwork::aplicacion::turnos::Cupo;
@@ -41,37 +44,6 @@ pub struct ErrorConfig {
     pub valor: Option<String>,
     /// Qué se esperaba.
     pub esperado: String,
-}
-
-/// Dónde están los datos. Sin `Debug`: la dirección puede llevar la contraseña.
-pub enum Base {
-    /// Un PostgreSQL que otro administra.
-    Externa(Box<PgConnectOptions>),
-    /// Un PostgreSQL que este servicio arranca, vigila y detiene, con sus datos en esa carpeta.
-    Embebida(PathBuf),
-}
-
-/// Por dónde van los mensajes. Sin `Debug`: la dirección puede llevar la contraseña.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Bus {
-    /// Por PostgreSQL. Si aún se dice dónde está Pulsar, se recibe lo que le quede.
-    Local {
-        /// De dónde vaciar, si se está dejando Pulsar.
-        vaciar: Option<Url>,
-    },
-    /// Por Apache Pulsar.
-    Pulsar(Url),
-}
-
-impl Bus {
-    /// La dirección del bróker, se use o se esté vaciando.
-    #[must_use]
-    pub const fn broker(&self) -> Option<&Url> {
-        match self {
-            Self::Local { vaciar } => vaciar.as_ref(),
-            Self::Pulsar(url) => Some(url),
-        }
-    }
 }
 
 /// Todo lo que se puede configurar. Sin `Debug`: lleva secretos.
@@ -196,65 +168,11 @@ fn escucha(lector: &Lector<'_>, opcion: Option<String>) -> Result<SocketAddr, Er
     }
 }
 
-fn base(lector: &Lector<'_>, opcion: Option<String>, carpeta: PathBuf) -> Result<Base, ErrorConfig> {
-    if let Some(url) = lector.secreto("DATABASE_URL")? {
-        if let Some(datos) = opcion {
-            let esperado = "que DATABASE_URL no esté definida: sólo la base embebida tiene carpeta".into();
-            return Err(ErrorConfig { variable: "--datos", valor: Some(datos), esperado });
-        }
-        let esperado = "una URL de PostgreSQL, por ejemplo postgres://usuario@servidor:5432/base";
-        let es_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-        let opciones = PgConnectOptions::from_str(&url).ok().filter(|_| es_postgres);
-        let opciones = opciones.ok_or_else(|| sin_mostrar("DATABASE_URL", esperado))?;
-        return Ok(Base::Externa(Box::new(opciones)));
-    }
-    let datos =
-        opcion.map(PathBuf::from).or((lector.entorno)("AEROALPES_DATOS").filter(|v| !v.is_empty()).map(PathBuf::from));
-    Ok(Base::Embebida(datos.unwrap_or(carpeta)))
-}
-
-/// Pulsar si se dice dónde está, salvo que se pida el local.
-fn bus(lector: &Lector<'_>, opcion: Option<String>) -> Result<Bus, ErrorConfig> {
-    let (variable, pedido) = match opcion {
-        Some(pedido) => ("--bus", Some(pedido)),
-        None => ("AEROALPES_BUS", lector.texto("AEROALPES_BUS")?),
-    };
-    match (pedido.as_deref(), broker(lector)?) {
-        (None | Some("pulsar"), Some(url)) => Ok(Bus::Pulsar(url)),
-        (None | Some("local"), vaciar) => Ok(Bus::Local { vaciar }),
-        (Some("pulsar"), None) => {
-            let esperado = "que PULSAR_URL diga dónde está Pulsar".into();
-            Err(ErrorConfig { variable, valor: pedido, esperado })
-        }
-        (Some(_), _) => Err(ErrorConfig { variable, valor: pedido, esperado: "local o pulsar".into() }),
-    }
-}
-
-/// `PULSAR_URL`, o el servidor que nombran los despliegues del sistema original.
-fn broker(lector: &Lector<'_>) -> Result<Option<Url>, ErrorConfig> {
-    if let Some(texto) = lector.secreto("PULSAR_URL")? {
-        let url = Url::parse(&texto).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "pulsar" | "pulsar+ssl") && url.has_host());
-        let esperado = "la dirección de un bróker, por ejemplo pulsar://localhost:6650";
-        return url.map(Some).ok_or_else(|| sin_mostrar("PULSAR_URL", esperado));
-    }
-    for variable in ["PULSAR_ADDRESS", "BROKER_HOST"] {
-        if let Some(servidor) = lector.texto(variable)? {
-            let url = Url::parse(&format!("pulsar://{servidor}:6650")).ok();
-            let url = url.filter(|url| url.host_str() == Some(servidor.as_str()));
-            let esperado = "el nombre de un servidor, sin puerto";
-            let error = ErrorConfig { variable, valor: Some(servidor), esperado: esperado.into() };
-            return url.map(Some).ok_or(error);
-        }
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod pruebas {
     use super::*;
 
-    fn leer(variables: &[(&str, &str)]) -> Result<Config, ErrorConfig> {
+    pub(super) fn leer(variables: &[(&str, &str)]) -> Result<Config, ErrorConfig> {
         let entorno = |nombre: &str| variables.iter().find(|(n, _)| *n == nombre).map(|(_, v)| OsString::from(v));
         Config::leer(&entorno, Opciones::default(), PathBuf::from("/datos"))
     }
@@ -262,7 +180,7 @@ mod pruebas {
     #[test]
     fn sin_nada_escucha_en_local_y_embebe_la_base() {
         let config = leer(&[("DATABASE_URL", "")]).ok().unwrap();
-        assert!(config.escucha == ESCUCHA && config.bus == Bus::Local { vaciar: None });
+        assert!(config.escucha == ESCUCHA && matches!(config.bus, Bus::Local { vaciar: None }));
         assert!(matches!(config.base, Base::Embebida(carpeta) if carpeta == *"/datos"));
         assert_eq!(config.plazos_pg.bloqueo, Duration::from_secs(5));
         assert_eq!(config.vigencia_codigo, Duration::from_hours(24));
@@ -299,26 +217,23 @@ mod pruebas {
 
     #[test]
     fn un_secreto_no_se_muestra() {
-        for (variable, valor) in [("DATABASE_URL", "mysql://yo:secreto@x/y"), ("PULSAR_URL", "http://yo:secreto@x")] {
+        for (variable, valor) in [
+            ("DATABASE_URL", "mysql://yo:secreto@x/y"),
+            ("DATABASE_URL", "postgres://yo:secreto@x/y?sslmode=quizás"),
+            ("DATABASE_URL", "postgres://yo:secreto@x/y?sslrootcert=/no/existe"),
+            ("PULSAR_URL", "http://yo:secreto@x"),
+        ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
             assert!(error.to_string().starts_with(variable) && !error.to_string().contains("secreto"), "{error}");
         }
-    }
-
-    #[test]
-    fn con_el_bus_local_pulsar_solo_se_vacia() {
-        let bus = |variables: &[(&str, &str)]| leer(variables).ok().unwrap().bus;
-        let url = ("PULSAR_URL", "pulsar://c:1");
-        assert!(bus(&[url]) == Bus::Pulsar("pulsar://c:1".parse().unwrap()));
-        assert!(bus(&[url, ("AEROALPES_BUS", "local")]) == Bus::Local { vaciar: "pulsar://c:1".parse().ok() });
-    }
-
-    #[test]
-    fn el_broker_puede_venir_como_en_el_sistema_original() {
-        let broker = |variables: &[(&str, &str)]| leer(variables).ok().unwrap().bus.broker().map(Url::to_string);
-        assert_eq!(broker(&[("BROKER_HOST", "b")]).as_deref(), Some("pulsar://b:6650"));
-        assert_eq!(broker(&[("PULSAR_ADDRESS", "a"), ("BROKER_HOST", "b")]).as_deref(), Some("pulsar://a:6650"));
-        let todas = [("PULSAR_URL", "pulsar://c:1"), ("PULSAR_ADDRESS", "a")];
-        assert_eq!(broker(&todas).as_deref(), Some("pulsar://c:1"));
+        let en_las_dos =
+            [("PULSAR_URL", "pulsar://x"), ("PULSAR_TOKEN", "secreto"), ("PULSAR_TOKEN_ARCHIVO", "/secreto")];
+        let error = leer(&en_las_dos).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "PULSAR_TOKEN_ARCHIVO = «/secreto»: se esperaba que PULSAR_TOKEN no esté definida"
+        );
+        let error = leer(&[("PULSAR_URL", "pulsar://x"), ("PULSAR_TOKEN", "dos secretos")]).err().unwrap().to_string();
+        assert!(error.starts_with("PULSAR_TOKEN: se esperaba") && !error.contains("secretos"), "{error}");
     }
 }

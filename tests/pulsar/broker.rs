@@ -84,7 +84,7 @@ impl Broker {
     }
 }
 
-fn cliente() -> reqwest::Client {
+pub fn cliente() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
@@ -93,6 +93,7 @@ pub struct BrokerPropio {
     pub url: String,
     carpeta: TempDir,
     puertos: [u16; 2],
+    entorno: Vec<(&'static str, String)>,
     _turno: MutexGuard<'static, ()>,
 }
 
@@ -105,7 +106,18 @@ impl BrokerPropio {
         let carpeta = tempfile::Builder::new().permissions(permisos).tempdir().unwrap();
         let puertos = [puerto_libre(), puerto_libre()];
         let url = format!("pulsar://127.0.0.1:{}", puertos[0]);
-        Self { url, carpeta, puertos, _turno: turno }
+        Self { url, carpeta, puertos, entorno: Vec::new(), _turno: turno }
+    }
+
+    /// Con más líneas en su configuración, y la ficha con que se le pregunta si está listo.
+    pub fn con(mut self, archivo: String, ficha: &str) -> Self {
+        self.entorno = vec![("AEROALPES_PULSAR_CONF", archivo), ("AEROALPES_PULSAR_FICHA", ficha.to_owned())];
+        self
+    }
+
+    /// Dónde atiende a quien administra.
+    pub fn admin(&self) -> String {
+        format!("http://127.0.0.1:{}/admin/v2", self.puertos[1])
     }
 
     /// Lo arranca, con los datos que tuviera.
@@ -115,6 +127,7 @@ impl BrokerPropio {
         orden.env("XDG_STATE_HOME", self.carpeta.path());
         orden.env("AEROALPES_PULSAR_PUERTO", self.puertos[0].to_string());
         orden.env("AEROALPES_PULSAR_ADMIN", self.puertos[1].to_string());
+        orden.envs(self.entorno.iter().map(|(nombre, valor)| (nombre, valor)));
         let fin = timeout(ARRANQUE, orden.output()).await.expect("el bróker no arrancó").unwrap();
         let (salida, errores) = (String::from_utf8_lossy(&fin.stdout), String::from_utf8_lossy(&fin.stderr));
         assert!(salida.contains(&self.url), "{salida}{errores}");
@@ -153,7 +166,7 @@ fn vive(pid: Pid) -> bool {
 }
 
 /// Un puerto libre, lejos de los que el sistema reparte a las conexiones salientes.
-fn puerto_libre() -> u16 {
+pub fn puerto_libre() -> u16 {
     let candidatos = std::iter::repeat_with(|| 10_000 + rand::random::<u16>() % 20_000);
     let mut libres = candidatos.filter(|puerto| std::net::TcpListener::bind(("127.0.0.1", *puerto)).is_ok());
     libres.next().unwrap()

@@ -19,3 +19,4 @@ mod oyente;
 mod persona;
 mod personas;
 mod preparacion;
+mod protegido;

@@ -233,7 +233,9 @@ impl Manager for Gestor {
 
     async fn create(&self) -> Result<Conexion, sqlx::Error> {
         let comprobada = self.sospecha.load(Ordering::Relaxed);
-        Ok(Conexion { pg: PgConnection::connect_with(&self.opciones).await?, comprobada })
+        // En el montón: con TLS ocupa más de 10 KiB, e iría dentro del futuro de cada petición.
+        let pg = Box::pin(PgConnection::connect_with(&self.opciones)).await?;
+        Ok(Conexion { pg, comprobada })
     }
 
     async fn recycle(&self, conexion: &mut Conexion, metricas: &Metrics) -> RecycleResult<sqlx::Error> {

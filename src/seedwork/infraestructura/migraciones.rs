@@ -8,6 +8,8 @@ use sqlx::{Connection, PgConnection};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::certificados::ErrorCertificado;
+
 static MIGRACIONES: Migrator = sqlx::migrate!();
 
 /// Lo más que se espera a conectar.
@@ -20,13 +22,32 @@ const TURNO: Duration = Duration::from_mins(1);
 pub enum ErrorMigracion {
     /// No hay contacto con la base de datos.
     #[error("no se pudo conectar con la base de datos")]
-    Conexion(#[from] sqlx::Error),
+    Conexion(#[source] sqlx::Error),
+    /// Se pidió TLS y el servidor no es de fiar.
+    #[error("no se puede hablar por TLS con la base de datos: {0} (sslmode y sslrootcert, en DATABASE_URL)")]
+    Certificado(ErrorCertificado),
+    /// Se pidió TLS y el servidor no sabe.
+    #[error("no se puede hablar por TLS con la base de datos: el servidor no habla TLS")]
+    SinTls,
     /// Una migración falló o el esquema no es el que este programa conoce.
     #[error("no se pudo poner al día el esquema de la base de datos")]
     Migracion(#[from] sqlx::migrate::MigrateError),
     /// El servidor no contesta.
     #[error("la base de datos no contesta en {} s", CONEXION.as_secs())]
     SinRespuesta,
+}
+
+impl From<sqlx::Error> for ErrorMigracion {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) => match ErrorCertificado::en(&error) {
+                Some(certificado) => Self::Certificado(certificado),
+                None if error.to_string().contains("server does not support TLS") => Self::SinTls,
+                None => Self::Conexion(error),
+            },
+            _ => Self::Conexion(error),
+        }
+    }
 }
 
 /// Pone el esquema al día. Varias instancias pueden llamarla a la vez: se turnan.

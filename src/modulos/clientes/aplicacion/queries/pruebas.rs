@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use zeroize::Zeroizing;
 
-use super::{AutenticarUsuario, ClaveUsuario, ReservaDeUsuario};
+use super::{AutenticarUsuario, ClaveUsuario, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
 use crate::modulos::clientes::aplicacion::puertos::{CifradoContrasenas, ConsultasUsuarios, Credencial};
@@ -48,6 +48,10 @@ impl ConsultasUsuarios for Lector {
         let guardado = self.usuario.guardado();
         let credencial = Credencial { id: guardado.id, contrasena: guardado.contrasena.clone() };
         Ok((guardado.datos.email == *email).then_some(credencial))
+    }
+
+    async fn activo(&self, _: IdUsuario) -> Result<Option<Portador>, Falla> {
+        Ok(None)
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use pulsar::consumer::InitialPosition;
 use pulsar::{
     ConnectionRetryOptions, Consumer, ConsumerOptions, OperationRetryOptions, Producer, ProducerOptions, Pulsar,
-    SubType, TokioExecutor, proto,
+    PulsarBuilder, SubType, TokioExecutor, proto,
 };
 use tokio::time::timeout;
-use url::Url;
 use uuid::Uuid;
 
+use super::acceso::Broker;
+use super::motivo::con_motivo;
 use super::{ErrorPulsar, Topico, completo, letras_muertas};
 
 /// Lo más que se espera a que el bróker haga algo que no es enviar. Corto: lo que se pidió justo antes de que el bróker
@@ -32,8 +33,20 @@ pub type Cliente = Pulsar<TokioExecutor>;
 /// Conecta con el bróker.
 ///
 /// # Errors
-/// [`ErrorPulsar`] si no contesta.
-pub async fn conectar(url: &Url) -> Result<Cliente, ErrorPulsar> {
+/// [`ErrorPulsar`] si no contesta, o no admite la conexión.
+pub async fn conectar(broker: &Broker) -> Result<Cliente, ErrorPulsar> {
+    let autoridades = match &broker.autoridades {
+        Some(ruta) => Some(tokio::fs::read(ruta).await.map_err(ErrorPulsar::Autoridades)?),
+        None => None,
+    };
+    match timeout(PLAZO, con_motivo(constructor(broker, autoridades).build())).await {
+        Ok(Ok(cliente)) => Ok(cliente),
+        Ok(Err((error, motivo))) => Err(motivo.map_or_else(|| error.into(), ErrorPulsar::Conexion)),
+        Err(_) => Err(ErrorPulsar::Plazo),
+    }
+}
+
+fn constructor(broker: &Broker, autoridades: Option<Vec<u8>>) -> PulsarBuilder<TokioExecutor> {
     let conexion = ConnectionRetryOptions {
         max_retries: 3,
         connection_timeout: PLAZO,
@@ -41,11 +54,16 @@ pub async fn conectar(url: &Url) -> Result<Cliente, ErrorPulsar> {
         ..ConnectionRetryOptions::default()
     };
     let operacion = OperationRetryOptions { operation_timeout: PLAZO, retry_delay: RESPIRO, max_retries: Some(3) };
-    let cliente = Pulsar::builder(url.as_str(), TokioExecutor)
+    let mut constructor = Pulsar::builder(broker.url.as_str(), TokioExecutor)
         .with_connection_retry_options(conexion)
-        .with_operation_retry_options(operacion)
-        .build();
-    a_tiempo(cliente).await
+        .with_operation_retry_options(operacion);
+    if let Some(ficha) = &broker.ficha {
+        constructor = constructor.with_auth_provider(Box::new(ficha.clone()));
+    }
+    if let Some(autoridades) = autoridades {
+        constructor = constructor.with_certificate_chain(autoridades);
+    }
+    constructor
 }
 
 /// Espera una respuesta del bróker, pero no para siempre.

@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use url::Url;
 use uuid::Uuid;
 
+use super::acceso::Broker;
 use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::EsquemasAjenos;
 use super::{ErrorPulsar, Parte, Topico};
@@ -42,8 +42,8 @@ type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
 
 /// Recibe un tópico. Se vuelve a conectar siempre que haga falta.
 pub struct Ingesta {
-    /// Dónde está el bróker.
-    pub url: Url,
+    /// Cómo se llega al bróker.
+    pub broker: Broker,
     /// Qué se recibe.
     pub topico: Topico,
     /// Dónde se guarda.
@@ -84,7 +84,7 @@ impl Ingesta {
         parar: &CancellationToken,
     ) -> Result<(), ErrorPulsar> {
         let conectado = async {
-            let cliente = conectar(&self.url).await?;
+            let cliente = conectar(&self.broker).await?;
             let consumidor = consumidor(&cliente, &self.topico).await?;
             Ok::<_, ErrorPulsar>((cliente, consumidor))
         };

@@ -1,8 +1,10 @@
 //! Apache Pulsar: publicar con recibo, relevar la bandeja de salida y recibir en las entregas.
 
+pub mod acceso;
 pub mod conexion;
 pub mod esquemas_ajenos;
 pub mod ingesta;
+pub mod motivo;
 pub mod publicador;
 pub mod relevo;
 
@@ -11,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use thiserror::Error;
 
+use self::motivo::Motivo;
 use crate::seedwork::infraestructura::despacho::avro::Esquema;
 
 /// Un tópico del servicio.
@@ -42,6 +45,12 @@ pub enum ErrorPulsar {
     /// Lo dijo el cliente o el bróker.
     #[error("Pulsar no lo hizo: {0}")]
     Cliente(String),
+    /// No se pudo conectar, y se sabe por qué.
+    #[error("Pulsar no admite la conexión: {0}")]
+    Conexion(Motivo),
+    /// El archivo de las autoridades dejó de poderse leer.
+    #[error("no se puede leer el archivo de PULSAR_TLS_CA")]
+    Autoridades(#[source] std::io::Error),
     /// No hubo respuesta a tiempo.
     #[error("Pulsar no respondió a tiempo")]
     Plazo,

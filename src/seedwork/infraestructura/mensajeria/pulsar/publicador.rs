@@ -11,8 +11,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Duration, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use url::Url;
 
+use super::acceso::Broker;
 use super::conexion::{Cliente, conectar, preparar, productor};
 use super::{ErrorPulsar, Parte, Topico};
 use crate::seedwork::infraestructura::despacho::avro::milisegundos;
@@ -58,7 +58,7 @@ struct Conectado {
 
 /// Publica. Se prepara solo, y se vuelve a preparar cuando el bróker vuelve.
 pub struct Publicador {
-    url: Url,
+    broker: Broker,
     topicos: Vec<Topico>,
     pulso: Parte,
     conectado: Mutex<Option<Conectado>>,
@@ -67,24 +67,29 @@ pub struct Publicador {
 
 impl Publicador {
     /// Un publicador para esos tópicos.
-    pub fn nuevo(url: Url, topicos: Vec<Topico>, pulso: Parte) -> Arc<Self> {
-        Arc::new(Self { url, topicos, pulso, conectado: Mutex::new(None), generaciones: AtomicU64::new(0) })
+    pub fn nuevo(broker: Broker, topicos: Vec<Topico>, pulso: Parte) -> Arc<Self> {
+        Arc::new(Self { broker, topicos, pulso, conectado: Mutex::new(None), generaciones: AtomicU64::new(0) })
     }
 
     /// Mantiene la conexión preparada hasta que se pida parar.
     pub async fn mantener(self: Arc<Self>, parar: CancellationToken) {
-        let mut racha = Racha::default();
+        // Aparte: que no admita la conexión se dice también cuando lleva un rato sin estar.
+        let (mut racha, mut negado) = (Racha::default(), Racha::default());
         while !parar.is_cancelled() {
             let Some(asegurado) = parar.run_until_cancelled(self.asegurar()).await else { return };
             match &asegurado {
                 Ok(true) => {
                     racha.bien();
+                    negado.bien();
                     info!("Pulsar está preparado: esquemas registrados y suscripciones creadas");
                 }
-                Err(error) if racha.fallo() => {
-                    warn!(%error, "Pulsar no está; los eventos esperan en la bandeja de salida");
+                Err(error) => {
+                    let recien_negado = matches!(error, ErrorPulsar::Conexion(_)) && negado.fallo();
+                    if racha.fallo() || recien_negado {
+                        warn!(%error, "Pulsar no está; los eventos esperan en la bandeja de salida");
+                    }
                 }
-                Ok(false) | Err(_) => {}
+                Ok(false) => {}
             }
             let pausa = if asegurado.is_ok() { VISTAZO } else { racha.pausa() };
             parar.run_until_cancelled(sleep(pausa)).await;
@@ -97,7 +102,7 @@ impl Publicador {
             return Ok(false);
         }
         let preparado = async {
-            let cliente = conectar(&self.url).await?;
+            let cliente = conectar(&self.broker).await?;
             preparar(&cliente, &self.topicos).await?;
             Ok(cliente)
         };
