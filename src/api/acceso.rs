@@ -180,7 +180,7 @@ mod pruebas {
         assert_eq!(vista(&["6.6.6.6, 1.1.1.1, 2.2.2.2"], 2), "1.1.1.1");
         assert_eq!(vista(&["6.6.6.6", "1.1.1.1", "::2"], 1), "::2");
         assert_eq!(vista(&["1.1.1.1"], 3), "1.1.1.1");
-        assert_eq!(vista(&["no es una dirección"], 1), "10.0.0.1");
+        assert_eq!(vista(&["desconocida"], 1), "10.0.0.1");
     }
 
     #[test]
