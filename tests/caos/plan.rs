@@ -1,0 +1,124 @@
+//! Qué se rompe y cuándo: un plan que sale entero de la semilla.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{RngExt, SeedableRng};
+
+use super::argumentos::{Argumentos, Bus};
+
+/// Una clase de falla.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tipo {
+    InstanciaKill9,
+    InstanciaSigterm,
+    InstanciaCongelada,
+    PostgresKill9,
+    PostgresParada,
+    PostgresRechaza,
+    PostgresInalcanzable,
+    SesionesCortadas,
+    RedCortada,
+    FondoLleno,
+    ConexionesAgotadas,
+    Basura,
+    Desconocidos,
+    Repetidos,
+    PulsarKill9,
+    PulsarParada,
+    BrokerRechaza,
+    BrokerInalcanzable,
+}
+
+/// Cada tipo, su nombre, y lo que suele durar con su recuperación, en segundos.
+const TIPOS: [(Tipo, &str, f64); 18] = [
+    (Tipo::InstanciaKill9, "instancia-kill9", 5.0),
+    (Tipo::InstanciaSigterm, "instancia-sigterm", 2.5),
+    (Tipo::InstanciaCongelada, "instancia-congelada", 8.0),
+    (Tipo::PostgresKill9, "postgresql-kill9", 2.5),
+    (Tipo::PostgresParada, "postgresql-parada", 3.5),
+    (Tipo::PostgresRechaza, "postgresql-rechaza", 2.0),
+    (Tipo::PostgresInalcanzable, "postgresql-inalcanzable", 3.0),
+    (Tipo::SesionesCortadas, "sesiones-cortadas", 0.7),
+    (Tipo::RedCortada, "red-cortada", 0.7),
+    (Tipo::FondoLleno, "fondo-lleno", 2.5),
+    (Tipo::ConexionesAgotadas, "conexiones-agotadas", 2.5),
+    (Tipo::Basura, "basura", 0.6),
+    (Tipo::Desconocidos, "mensajes-desconocidos", 0.6),
+    (Tipo::Repetidos, "mensajes-repetidos", 0.6),
+    (Tipo::PulsarKill9, "pulsar-kill9", 22.0),
+    (Tipo::PulsarParada, "pulsar-parada", 24.0),
+    (Tipo::BrokerRechaza, "broker-rechaza", 4.0),
+    (Tipo::BrokerInalcanzable, "broker-inalcanzable", 16.0),
+];
+
+/// Cuánto de la corrida pueden ocupar las fallas, para que quede tiempo de que todo se mueva.
+const OCUPACION: f64 = 0.85;
+
+impl Tipo {
+    /// Los que hay con ese bus.
+    pub fn del(bus: Bus) -> Vec<Self> {
+        TIPOS.iter().map(|(tipo, ..)| *tipo).filter(|tipo| bus == Bus::Pulsar || !tipo.es_de_pulsar()).collect()
+    }
+
+    /// Su nombre.
+    pub fn nombre(self) -> &'static str {
+        self.fila().1
+    }
+
+    fn costo(self) -> f64 {
+        self.fila().2
+    }
+
+    fn fila(self) -> &'static (Self, &'static str, f64) {
+        TIPOS.iter().find(|(tipo, ..)| *tipo == self).unwrap_or(&TIPOS[0])
+    }
+
+    const fn es_de_pulsar(self) -> bool {
+        matches!(self, Self::PulsarKill9 | Self::PulsarParada | Self::BrokerRechaza | Self::BrokerInalcanzable)
+    }
+}
+
+/// Una falla por inyectar.
+#[derive(Debug, Clone)]
+pub struct Falla {
+    /// Cuándo, desde el principio; si otra sigue en curso, en cuanto acabe.
+    pub momento: Duration,
+    /// De qué tipo.
+    pub tipo: Tipo,
+    /// De dónde sale todo lo que esta falla decide al azar.
+    pub semilla: u64,
+}
+
+/// El plan de una corrida: primero uno de cada tipo, barajados, si caben; después, al azar, y las caras menos.
+pub fn trazar(argumentos: &Argumentos) -> Vec<Falla> {
+    let mut azar = StdRng::seed_from_u64(argumentos.semilla);
+    let mut tipos = Tipo::del(argumentos.bus);
+    tipos.shuffle(&mut azar);
+    #[expect(clippy::cast_precision_loss, reason = "son segundos y cuentas pequeñas")]
+    let (segundos, cuantas) = (argumentos.segundos as f64, argumentos.fallas as f64);
+    let media = segundos * OCUPACION / cuantas.max(1.0);
+    let todos: f64 = tipos.iter().map(|tipo| tipo.costo()).sum();
+    let caben = argumentos.exige_todos_los_tipos() || todos <= segundos * OCUPACION;
+    let mut elegidos: Vec<_> = tipos.iter().copied().filter(|tipo| caben || tipo.costo() <= media.max(6.0) * 2.0).collect();
+    let exponente = exponente(&tipos, media);
+    while elegidos.len() < argumentos.fallas {
+        let peso = |tipo: &Tipo| tipo.costo().powf(-exponente);
+        elegidos.push(tipos.choose_weighted(&mut azar, peso).copied().unwrap_or(Tipo::Basura));
+    }
+    elegidos.truncate(argumentos.fallas);
+    let paso = Duration::from_secs_f64(segundos * OCUPACION / cuantas.max(1.0));
+    let falla = |(indice, tipo)| Falla { momento: paso.mul_f64(indice as f64), tipo, semilla: azar.random() };
+    #[expect(clippy::cast_precision_loss, reason = "son cuentas pequeñas")]
+    elegidos.into_iter().enumerate().map(|(indice, tipo)| (indice, tipo)).map(falla).collect()
+}
+
+/// Cuánto hay que evitar las caras para que, de media, cada una quepa en su tiempo: de 0, todas por igual, a 2.
+fn exponente(tipos: &[Tipo], media: f64) -> f64 {
+    let costo_medio = |exponente: f64| {
+        let peso = |tipo: &Tipo| tipo.costo().powf(-exponente);
+        tipos.iter().map(|tipo| tipo.costo() * peso(tipo)).sum::<f64>() / tipos.iter().map(peso).sum::<f64>()
+    };
+    (0..=20).map(|decimo| f64::from(decimo) / 10.0).find(|exponente| costo_medio(*exponente) <= media).unwrap_or(2.0)
+}
