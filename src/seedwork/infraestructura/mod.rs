@@ -1,5 +1,6 @@
 //! PostgreSQL y mensajería: las implementaciones de los puertos.
 
+pub mod averias;
 pub mod claves;
 pub mod conexiones;
 pub mod despacho;
