@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-/// Una falla cada tanto, de media, si no se pide otra cosa.
+/// Segundos entre dos fallas, de media, si no se pide otra cosa.
 const CADENCIA: u64 = 8;
+/// Lo mismo cuando falta una guarda: cada daño tiene su falla, y tienen que salir todas.
+const CADENCIA_CON_AVERIA: u64 = 3;
 
 /// Por dónde van los mensajes del servicio que se pone a prueba.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,9 @@ impl Argumentos {
 
     fn de(leidos: &ArgMatches) -> Self {
         let segundos: u64 = leidos.get_one("segundos").copied().unwrap_or(60);
-        let por_defecto = usize::try_from(segundos.div_ceil(CADENCIA)).unwrap_or(usize::MAX);
+        let averia = leidos.get_one::<String>("averia").cloned();
+        let cadencia = if averia.is_some() { CADENCIA_CON_AVERIA } else { CADENCIA };
+        let por_defecto = usize::try_from(segundos.div_ceil(cadencia)).unwrap_or(usize::MAX);
         let bus = match leidos.get_one::<String>("bus").map(String::as_str) {
             Some("pulsar") => Bus::Pulsar,
             _ => Bus::Local,
@@ -72,7 +76,7 @@ impl Argumentos {
             fallas: leidos.get_one("fallas").copied().unwrap_or(por_defecto),
             semilla: leidos.get_one("semilla").copied().unwrap_or_else(|| u64::from(rand::random::<u32>())),
             bus,
-            averia: leidos.get_one::<String>("averia").cloned(),
+            averia,
             conservar: leidos.get_flag("conservar"),
             programa: programa.unwrap_or_else(|| env!("CARGO_BIN_EXE_aeroalpes").into()),
         }
@@ -92,7 +96,9 @@ impl Argumentos {
 fn orden() -> Command {
     let numero = |nombre: &'static str, ayuda: &'static str| Arg::new(nombre).long(nombre).value_name("N").help(ayuda);
     Command::new("caos")
-        .about("Rompe cosas mientras el servicio trabaja, y juzga desde fuera si se perdió, se dobló o se desordenó algo")
+        .about(
+            "Rompe cosas mientras el servicio trabaja, y juzga desde fuera si se perdió, se dobló o se desordenó algo",
+        )
         .override_usage("./dev caos [OPCIONES]")
         .arg(numero("segundos", "Cuánto dura el tráfico [60]").value_parser(value_parser!(u64).range(5..)))
         .arg(numero("fallas", "Cuántas fallas se inyectan [una cada 8 s]").value_parser(value_parser!(usize)))

@@ -73,7 +73,8 @@ impl Cliente {
     /// Envía una orden y dice qué se sabe de ella.
     pub async fn enviar(&self, direccion: &str, solicitud: &Solicitud, correlacion: Uuid) -> Desenlace {
         let Solicitud { ruta, cuerpo, asincrona, clave } = solicitud;
-        let mut orden = self.http.post(format!("http://{direccion}{ruta}")).header("x-request-id", correlacion.to_string());
+        let mut orden =
+            self.http.post(format!("http://{direccion}{ruta}")).header("x-request-id", correlacion.to_string());
         if *asincrona {
             orden = orden.header("prefer", "respond-async");
         }
@@ -120,7 +121,8 @@ impl Cliente {
 
 async fn recibir(orden: RequestBuilder) -> Result<Respuesta, reqwest::Error> {
     let respuesta = orden.send().await?;
-    let cabecera = |nombre: &str| respuesta.headers().get(nombre).and_then(|valor| valor.to_str().ok()).map(str::to_owned);
+    let cabecera =
+        |nombre: &str| respuesta.headers().get(nombre).and_then(|valor| valor.to_str().ok()).map(str::to_owned);
     let (ubicacion, repetible) = (cabecera("location"), cabecera("retry-after").is_some());
     let estado = respuesta.status().as_u16();
     let cuerpo = serde_json::from_slice(&respuesta.bytes().await?).unwrap_or_default();
@@ -135,7 +137,9 @@ fn interpretar(respuesta: &Respuesta) -> Desenlace {
     let problema = respuesta.problema();
     match respuesta.estado {
         200 | 201 => Desenlace::Hecho { id: uuid(&respuesta.cuerpo["id"]) },
-        202 => Desenlace::Aceptado { id_comando: uuid(&respuesta.cuerpo["id_comando"]), id: uuid(&respuesta.cuerpo["id"]) },
+        202 => {
+            Desenlace::Aceptado { id_comando: uuid(&respuesta.cuerpo["id_comando"]), id: uuid(&respuesta.cuerpo["id"]) }
+        }
         503 if SIN_EFECTO.contains(&problema) => Desenlace::SinEfecto(problema.to_owned()),
         503 => Desenlace::Desconocido(comando_en(respuesta.ubicacion.as_deref())),
         400..=499 if respuesta.repetible => Desenlace::SinEfecto(problema.to_owned()),

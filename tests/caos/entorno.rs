@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -10,12 +11,15 @@ use super::cliente::Cliente;
 use super::historia::Historia;
 use super::instancias::Instancia;
 use super::mundo::Mundo;
+use super::procesos::ocurre;
 use super::servicios::{Postgres, Pulsar};
 use super::topicos;
 use crate::Fallo;
 
 /// Cuántas instancias comparten la base.
 const INSTANCIAS: usize = 2;
+/// Lo más que tardan en preparar un bróker vacío.
+const PREPARACION: Duration = Duration::from_mins(1);
 
 /// Lo que hay en marcha.
 pub struct Entorno {
@@ -59,7 +63,20 @@ impl Entorno {
         // A la vez y sobre una base vacía: las dos quieren poner al día el esquema.
         let arranques = entorno.instancias.iter().map(Instancia::arrancar);
         futures_util::future::try_join_all(arranques).await.inspect_err(|_| entorno.rematar())?;
+        if !ocurre(PREPARACION, async || entorno.listas().await).await {
+            entorno.rematar();
+            return Err("las instancias no llegaron a estar listas".into());
+        }
         Ok(entorno)
+    }
+
+    /// Si todas dicen que no les falta nada.
+    pub async fn listas(&self) -> bool {
+        let listas = self.instancias.iter().map(|instancia| async {
+            let salud = self.cliente.leer(&instancia.direccion, "/health/ready").await;
+            salud.is_some_and(|salud| salud.cuerpo["estado"] == "listo")
+        });
+        futures_util::future::join_all(listas).await.into_iter().all(|lista| lista)
     }
 
     /// Quien usa sólo esas instancias.

@@ -26,6 +26,28 @@ const MAS_QUE_LOS_PLAZOS: Duration = Duration::from_millis(12_500);
 /// Conexiones que se abren de más, como mucho: el servidor admite cien.
 const DE_SOBRA: usize = 100;
 
+/// La red de una instancia hacia uno de los servicios.
+#[derive(Debug, Clone, Copy)]
+enum Red {
+    APostgres,
+    APulsar,
+}
+
+impl Red {
+    const fn de(self, instancia: &Instancia) -> Option<&Delegado> {
+        match self {
+            Self::APostgres => Some(&instancia.a_postgres),
+            Self::APulsar => instancia.a_pulsar.as_ref(),
+        }
+    }
+}
+
+fn poner(delegados: &[&Delegado], modo: Modo) {
+    for delegado in delegados {
+        delegado.poner(modo);
+    }
+}
+
 /// Quien rompe.
 pub struct Saboteador<'a> {
     pub entorno: &'a Entorno,
@@ -48,10 +70,10 @@ impl Saboteador<'_> {
                 sleep(breve).await;
                 self.entorno.postgres.levantar().await?;
             }
-            Tipo::PostgresRechaza => self.red(Self::a_postgres, Modo::Rechaza, breve, &mut azar).await,
-            Tipo::PostgresInalcanzable => self.red(Self::a_postgres, Modo::Congela, breve * 2, &mut azar).await,
-            Tipo::BrokerRechaza => self.red(Self::a_pulsar, Modo::Rechaza, breve * 2, &mut azar).await,
-            Tipo::BrokerInalcanzable => self.red_de_todas(Self::a_pulsar, MAS_QUE_LOS_PLAZOS).await,
+            Tipo::PostgresRechaza => self.red(Red::APostgres, Modo::Rechaza, breve, &mut azar).await,
+            Tipo::PostgresInalcanzable => self.red(Red::APostgres, Modo::Congela, breve * 2, &mut azar).await,
+            Tipo::BrokerRechaza => self.red(Red::APulsar, Modo::Rechaza, breve * 2, &mut azar).await,
+            Tipo::BrokerInalcanzable => self.red_de_todas(Red::APulsar, MAS_QUE_LOS_PLAZOS).await,
             Tipo::SesionesCortadas => self.cortar_sesiones(&mut azar).await?,
             Tipo::RedCortada => self.cortar_red(&mut azar),
             Tipo::FondoLleno => self.llenar_fondo(breve * 2).await?,
@@ -127,28 +149,21 @@ impl Saboteador<'_> {
         Ok(())
     }
 
-    fn a_postgres(instancia: &Instancia) -> Option<&Delegado> {
-        Some(&instancia.a_postgres)
-    }
-
-    fn a_pulsar(instancia: &Instancia) -> Option<&Delegado> {
-        instancia.a_pulsar.as_ref()
-    }
-
     /// Estropea un rato la red de una instancia, o la de todas.
-    async fn red(&self, cual: fn(&Instancia) -> Option<&Delegado>, modo: Modo, rato: Duration, azar: &mut StdRng) {
+    async fn red(&self, cual: Red, modo: Modo, rato: Duration, azar: &mut StdRng) {
         let una = azar.random_range(0..=self.entorno.instancias.len());
         let afectada = |instancia: &&Instancia| una == self.entorno.instancias.len() || instancia.numero == una;
-        let delegados: Vec<_> = self.entorno.instancias.iter().filter(afectada).filter_map(cual).collect();
-        delegados.iter().for_each(|delegado| delegado.poner(modo));
+        let delegados: Vec<_> =
+            self.entorno.instancias.iter().filter(afectada).filter_map(|una| cual.de(una)).collect();
+        poner(&delegados, modo);
         sleep(rato).await;
-        delegados.iter().for_each(|delegado| delegado.poner(Modo::Pasa));
+        poner(&delegados, Modo::Pasa);
     }
 
     /// Congela la red de todas y, al final, pierde lo que esperaba en ella.
-    async fn red_de_todas(&self, cual: fn(&Instancia) -> Option<&Delegado>, rato: Duration) {
-        let delegados: Vec<_> = self.entorno.instancias.iter().filter_map(cual).collect();
-        delegados.iter().for_each(|delegado| delegado.poner(Modo::Congela));
+    async fn red_de_todas(&self, cual: Red, rato: Duration) {
+        let delegados: Vec<_> = self.entorno.instancias.iter().filter_map(|una| cual.de(una)).collect();
+        poner(&delegados, Modo::Congela);
         sleep(rato).await;
         for delegado in delegados {
             delegado.cortar();

@@ -33,6 +33,18 @@ impl Efecto {
         }
     }
 
+    /// El comando que lo pide.
+    pub const fn comando(self) -> &'static str {
+        match self {
+            Self::Crear => "CrearReserva",
+            Self::Pagar => "PagarReserva",
+            Self::Aprobar => "AprobarReserva",
+            Self::Cancelar => "CancelarReserva",
+            Self::Registrar => "RegistrarUsuario",
+            Self::Desactivar => "DesactivarUsuario",
+        }
+    }
+
     /// Si es de un usuario, y no de una reserva.
     pub const fn es_de_usuario(self) -> bool {
         matches!(self, Self::Registrar | Self::Desactivar)

@@ -14,7 +14,7 @@ use super::servicios::{Postgres, Pulsar};
 use crate::Fallo;
 
 /// Lo que puede tardar una instancia en atender, o en cerrar en orden.
-const PLAZO: Duration = Duration::from_secs(60);
+const PLAZO: Duration = Duration::from_mins(1);
 
 /// Conexiones de cada fondo de una instancia: pocas, para que se puedan llenar.
 const CONEXIONES: &str = "10";

@@ -117,7 +117,11 @@ async fn correr(argumentos: &Argumentos, entorno: &Entorno) -> Result<ExitCode, 
     };
     let (roto, ()) = tokio::join!(romper, fallas::vigilar(entorno, &sin_vigilar));
     let (inyectadas, duracion, operaciones) = roto?;
-    println!("caos: {} peticiones en {:.0} s; se deja asentar y se juzga", entorno.historia.peticiones().len(), duracion.as_secs_f64());
+    println!(
+        "caos: {} peticiones en {:.0} s; se deja asentar y se juzga",
+        entorno.historia.peticiones().len(),
+        duracion.as_secs_f64()
+    );
     juez::asentar(entorno).await;
     let calma = juez::en_calma(entorno, *semilla).await?;
     juez::juzgar(entorno, &calma).await?;

@@ -135,7 +135,7 @@ impl Mundo {
 
     /// Hace una petición hasta saber qué fue de ella o, sin clave, hasta el primer intento que pudo tener efecto.
     pub async fn hacer(&self, deseo: Deseo, azar: &mut StdRng) -> Desenlace {
-        let clave = (deseo.con_clave && std::env::var_os("CAOS_SIN_CLAVES").is_none()).then(Uuid::new_v4);
+        let clave = deseo.con_clave.then(Uuid::new_v4);
         let solicitud = deseo.solicitud(clave);
         let limite = Instant::now() + INSISTENCIA;
         let (mut intentos, mut corte) = (Vec::new(), deseo.corte);

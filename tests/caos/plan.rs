@@ -101,7 +101,8 @@ pub fn trazar(argumentos: &Argumentos) -> Vec<Falla> {
     let media = segundos * OCUPACION / cuantas.max(1.0);
     let todos: f64 = tipos.iter().map(|tipo| tipo.costo()).sum();
     let caben = argumentos.exige_todos_los_tipos() || todos <= segundos * OCUPACION;
-    let mut elegidos: Vec<_> = tipos.iter().copied().filter(|tipo| caben || tipo.costo() <= media.max(6.0) * 2.0).collect();
+    let mut elegidos: Vec<_> =
+        tipos.iter().copied().filter(|tipo| caben || tipo.costo() <= media.max(6.0) * 2.0).collect();
     let exponente = exponente(&tipos, media);
     while elegidos.len() < argumentos.fallas {
         let peso = |tipo: &Tipo| tipo.costo().powf(-exponente);

@@ -76,7 +76,9 @@ impl Postgres {
 
     async fn esperar(&self) -> Result<(), Fallo> {
         let admite = async || match self.opciones() {
-            Ok(opciones) => timeout(Duration::from_secs(2), PgConnection::connect_with(&opciones)).await.is_ok_and(|c| c.is_ok()),
+            Ok(opciones) => {
+                timeout(Duration::from_secs(2), PgConnection::connect_with(&opciones)).await.is_ok_and(|c| c.is_ok())
+            }
             Err(_) => false,
         };
         if ocurre(PLAZO, admite).await { Ok(()) } else { Err(self.caida("no admite conexiones")) }

@@ -1,6 +1,7 @@
 //! El lector propio de los tópicos de Pulsar, y quien mete en ellos lo que no debería estar.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::Topico;
@@ -37,8 +38,11 @@ pub fn letras(topico: &str) -> String {
 type Cliente = Pulsar<TokioExecutor>;
 type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
 
-async fn a_tiempo<T>(que: impl Future<Output = Result<T, pulsar::Error>>) -> Result<T, Fallo> {
-    Ok(timeout(PLAZO, Box::pin(que)).await.map_err(|_| "Pulsar no respondió a tiempo")??)
+/// En el montón: los futuros del cliente de Pulsar ocupan decenas de KiB.
+fn a_tiempo<'a, T: 'a>(
+    que: impl Future<Output = Result<T, pulsar::Error>> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = Result<T, Fallo>> + Send + 'a>> {
+    Box::pin(async { Ok(timeout(PLAZO, que).await.map_err(|_| "Pulsar no respondió a tiempo")??) })
 }
 
 async fn conectar(url: &str) -> Result<Cliente, Fallo> {

@@ -15,7 +15,7 @@ use super::historia::{Clase, Desenlace, Efecto, Observacion};
 use super::mundo::{Deseo, Mundo};
 
 /// Clientes a la vez.
-const CLIENTES: u64 = 16;
+const CLIENTES: u64 = 24;
 /// Registrar cifra una contraseña, y eso cuesta adrede: se hace poco.
 const ENTRE_REGISTROS: Duration = Duration::from_millis(2_500);
 /// Lo más que un cliente pregunta por un comando.
@@ -54,7 +54,9 @@ async fn trabajar(mundo: Arc<Mundo>, mut azar: StdRng) {
 async fn registrar(mundo: Arc<Mundo>, mut azar: StdRng) {
     while !mundo.parar.is_cancelled() {
         let contenido = contenidos::usuario(&mut azar, Uuid::new_v4());
-        mundo.hacer(Deseo { con_clave: azar.random_bool(0.7), ..Deseo::nuevo(Efecto::Registrar, contenido) }, &mut azar).await;
+        mundo
+            .hacer(Deseo { con_clave: azar.random_bool(0.7), ..Deseo::nuevo(Efecto::Registrar, contenido) }, &mut azar)
+            .await;
         if azar.random_bool(0.3)
             && let Some(usuario) = mundo.usuario(&mut azar)
         {

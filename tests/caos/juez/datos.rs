@@ -91,7 +91,8 @@ impl Datos {
         let usuarios = "SELECT id, nombres, apellidos, email, es_empresarial, estado FROM usuarios";
         let resultados = "SELECT id, comando, rechazo FROM resultados_comando";
         let letras = "SELECT id_mensaje, topico, motivo FROM letras_muertas";
-        let recibidos = "SELECT id_mensaje FROM bandeja_entrada WHERE suscripcion = 'aeroalpes-sub-eventos' ORDER BY recibida_en";
+        let recibidos =
+            "SELECT id_mensaje FROM bandeja_entrada WHERE suscripcion = 'aeroalpes-sub-eventos' ORDER BY recibida_en";
         let discordes = "SELECT coalesce(r.id, u.id_reserva) FROM (SELECT id, id_cliente FROM reservas WHERE id_cliente IS NOT NULL) r \
                          FULL JOIN usuarios_reservas u ON u.id_reserva = r.id WHERE u.id_usuario IS DISTINCT FROM r.id_cliente";
         let reservas: Vec<Reserva> = sqlx::query_as(reservas).fetch_all(&mut base).await?;

@@ -109,8 +109,13 @@ impl Juez<'_> {
         let Desenlace::Aceptado { id_comando, .. } = &intento.desenlace else { return };
         let efecto = peticion.efecto;
         let Some(resultado) = self.datos.resultados.get(id_comando) else {
-            return self.historia.defecto(Clase::Perdida, format!("{efecto:?} {id_comando}, aceptado, no tiene resultado"));
+            return self
+                .historia
+                .defecto(Clase::Perdida, format!("{efecto:?} {id_comando}, aceptado, no tiene resultado"));
         };
+        exigir(self.historia, resultado.comando == efecto.comando(), Clase::Inconsistente, || {
+            format!("el resultado de {efecto:?} {id_comando} es de {}", resultado.comando)
+        });
         let causados = self.datos.eventos().filter(|evento| evento.causa == Some(*id_comando)).count();
         let Some(rechazo) = &resultado.rechazo else {
             return exigir(self.historia, causados == 1, Clase::Inconsistente, || {

@@ -70,7 +70,8 @@ fn lecturas(historia: &Historia, por_clave: &BTreeMap<Uuid, Vec<&Mensaje>>) {
     }
     for (reserva, vistas) in &por_reserva {
         let eventos = por_clave.get(reserva).map_or(&[][..], Vec::as_slice);
-        let tenidos: HashSet<_> = eventos.iter().filter_map(|e| transicion(&e.tipo)).map(|(estado, _)| estado).collect();
+        let tenidos: HashSet<_> =
+            eventos.iter().filter_map(|e| transicion(&e.tipo)).map(|(estado, _)| estado).collect();
         for vista in vistas.iter().filter(|vista| !tenidos.contains(vista.estado)) {
             let detalle = format!("se vio la reserva {reserva} {}, y nunca lo estuvo", vista.estado);
             historia.defecto(Clase::Inconsistente, detalle);

@@ -59,7 +59,9 @@ fn letras_muertas(historia: &Historia, datos: &Datos) {
     for id in &basura {
         let veces = veces.get(id.as_str()).copied().unwrap_or_default();
         exigir(historia, veces >= 1, Clase::Perdida, || format!("la basura {id} no está en letras muertas"));
-        exigir(historia, veces <= 1, Clase::Duplicada, || format!("la basura {id} está {veces} veces en letras muertas"));
+        exigir(historia, veces <= 1, Clase::Duplicada, || {
+            format!("la basura {id} está {veces} veces en letras muertas")
+        });
     }
     for letra in datos.letras.iter().filter(|letra| !basura.contains(&letra.id_mensaje)) {
         let detalle = format!("en letras muertas está {} de {}: {}", letra.id_mensaje, letra.topico, letra.motivo);

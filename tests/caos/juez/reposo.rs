@@ -61,13 +61,7 @@ pub async fn comprobar(entorno: &Entorno) -> Result<(), Fallo> {
         let ninguno = ocurre(Duration::from_secs(5), async || entorno.contar(sql).await.is_ok_and(|n| n == 0)).await;
         exigir(historia, ninguno, Clase::Inconsistente, || format!("quedaron {que}"));
     }
-    for instancia in &entorno.instancias {
-        let lista = async || {
-            let salud = entorno.cliente.leer(&instancia.direccion, "/health/ready").await;
-            salud.is_some_and(|salud| salud.cuerpo["estado"] == "listo")
-        };
-        let lista = ocurre(Duration::from_secs(15), lista).await;
-        exigir(historia, lista, Clase::Inconsistente, || format!("la instancia {} no está lista", instancia.numero));
-    }
+    let listas = ocurre(Duration::from_secs(15), async || entorno.listas().await).await;
+    exigir(historia, listas, Clase::Inconsistente, || "alguna instancia no está lista".to_owned());
     Ok(())
 }

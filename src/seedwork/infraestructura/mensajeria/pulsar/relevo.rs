@@ -160,7 +160,10 @@ impl Relevo {
             return Ok(());
         }
         let (lugares, momentos): (Vec<_>, Vec<_>) = recibos.iter().copied().unzip();
-        self.conexiones.ejecutar(query(vallada(SQL)).bind(self.carriles.id()).bind(lugares).bind(momentos)).await.map(drop)
+        self.conexiones
+            .ejecutar(query(vallada(SQL)).bind(self.carriles.id()).bind(lugares).bind(momentos))
+            .await
+            .map(drop)
     }
 }
 
