@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::plan::Tipo;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -42,6 +43,8 @@ pub struct Argumentos {
     pub semilla: u64,
     /// El bus.
     pub bus: Bus,
+    /// El único tipo de falla que se inyecta, si no se quieren todos.
+    pub solo: Option<String>,
     /// La avería que se espera encontrar, si el servicio se construyó con una.
     pub averia: Option<String>,
     /// Si los datos y los registros se dejan donde están.
@@ -76,6 +79,7 @@ impl Argumentos {
             fallas: leidos.get_one("fallas").copied().unwrap_or(por_defecto),
             semilla: leidos.get_one("semilla").copied().unwrap_or_else(|| u64::from(rand::random::<u32>())),
             bus,
+            solo: leidos.get_one::<String>("solo").cloned(),
             averia,
             conservar: leidos.get_flag("conservar"),
             programa: programa.unwrap_or_else(|| env!("CARGO_BIN_EXE_aeroalpes").into()),
@@ -89,7 +93,7 @@ impl Argumentos {
 
     /// Si la corrida es tan larga que cada tipo de falla del bus tiene que haber salido.
     pub const fn exige_todos_los_tipos(&self) -> bool {
-        self.segundos >= 180
+        self.segundos >= 180 && self.solo.is_none()
     }
 }
 
@@ -109,6 +113,13 @@ fn orden() -> Command {
                 .value_name("BUS")
                 .help("Por dónde van los mensajes: local o pulsar [local]")
                 .value_parser(PossibleValuesParser::new(["local", "pulsar"])),
+        )
+        .arg(
+            Arg::new("solo")
+                .long("solo")
+                .value_name("TIPO")
+                .help("El único tipo de falla que se inyecta [todos]")
+                .value_parser(PossibleValuesParser::new(Tipo::nombres())),
         )
         .arg(
             Arg::new("averia")

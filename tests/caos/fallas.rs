@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sqlx::PgConnection;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -211,13 +211,9 @@ impl Saboteador<'_> {
         let mut cortadora = self.entorno.conectar().await?;
         let cortar = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'aeroalpes'";
         sqlx::query(cortar).execute(&mut cortadora).await?;
-        let mut abiertas: Vec<PgConnection> = Vec::new();
-        while abiertas.len() < DE_SOBRA
-            && let Ok(otra) = self.entorno.conectar().await
-        {
-            abiertas.push(otra);
-        }
+        let abiertas: Vec<_> = join_all((0..DE_SOBRA).map(|_| self.entorno.conectar())).await;
         sleep(rato).await;
+        drop(abiertas);
         Ok(())
     }
 }

@@ -62,6 +62,11 @@ impl Tipo {
         TIPOS.iter().map(|(tipo, ..)| *tipo).filter(|tipo| bus == Bus::Pulsar || !tipo.es_de_pulsar()).collect()
     }
 
+    /// Los nombres de todos.
+    pub fn nombres() -> impl Iterator<Item = &'static str> {
+        TIPOS.iter().map(|(_, nombre, _)| *nombre)
+    }
+
     /// Su nombre.
     pub fn nombre(self) -> &'static str {
         self.fila().1
@@ -95,6 +100,7 @@ pub struct Falla {
 pub fn trazar(argumentos: &Argumentos) -> Vec<Falla> {
     let mut azar = StdRng::seed_from_u64(argumentos.semilla);
     let mut tipos = Tipo::del(argumentos.bus);
+    tipos.retain(|tipo| argumentos.solo.as_ref().is_none_or(|solo| solo == tipo.nombre()));
     tipos.shuffle(&mut azar);
     #[expect(clippy::cast_precision_loss, reason = "son segundos y cuentas pequeñas")]
     let (segundos, cuantas) = (argumentos.segundos as f64, argumentos.fallas as f64);
