@@ -55,6 +55,8 @@ const TIPOS: [(Tipo, &str, f64); 18] = [
 
 /// Cuánto de la corrida pueden ocupar las fallas, para que quede tiempo de que todo se mueva.
 const OCUPACION: f64 = 0.85;
+/// Lo que dura una falla que no es para una corrida corta, en segundos.
+const LARGA: f64 = 12.0;
 
 impl Tipo {
     /// Los que hay con ese bus.
@@ -102,23 +104,20 @@ pub fn trazar(argumentos: &Argumentos) -> Vec<Falla> {
     let mut tipos = Tipo::del(argumentos.bus);
     tipos.retain(|tipo| argumentos.solo.as_ref().is_none_or(|solo| solo == tipo.nombre()));
     tipos.shuffle(&mut azar);
-    #[expect(clippy::cast_precision_loss, reason = "son segundos y cuentas pequeñas")]
-    let (segundos, cuantas) = (argumentos.segundos as f64, argumentos.fallas as f64);
-    let media = segundos * OCUPACION / cuantas.max(1.0);
-    let todos: f64 = tipos.iter().map(|tipo| tipo.costo()).sum();
-    let caben = argumentos.exige_todos_los_tipos() || todos <= segundos * OCUPACION;
-    let mut elegidos: Vec<_> =
-        tipos.iter().copied().filter(|tipo| caben || tipo.costo() <= media.max(6.0) * 2.0).collect();
-    let exponente = exponente(&tipos, media);
+    let intervalo =
+        argumentos.duracion().mul_f64(OCUPACION) / u32::try_from(argumentos.fallas.max(1)).unwrap_or(u32::MAX);
+    let (todos, exponente) =
+        (tipos.iter().map(|tipo| tipo.costo()).sum::<f64>(), exponente(&tipos, intervalo.as_secs_f64()));
+    let caben = argumentos.exige_todos_los_tipos() || todos <= argumentos.duracion().as_secs_f64() * OCUPACION;
+    let cabe = |tipo: &Tipo| caben || tipo.costo() <= LARGA;
+    let mut elegidos: Vec<_> = tipos.iter().copied().filter(cabe).collect();
     while elegidos.len() < argumentos.fallas {
         let peso = |tipo: &Tipo| tipo.costo().powf(-exponente);
         elegidos.push(tipos.choose_weighted(&mut azar, peso).copied().unwrap_or(Tipo::Basura));
     }
     elegidos.truncate(argumentos.fallas);
-    let paso = Duration::from_secs_f64(segundos * OCUPACION / cuantas.max(1.0));
-    let falla = |(indice, tipo)| Falla { momento: paso.mul_f64(indice as f64), tipo, semilla: azar.random() };
-    #[expect(clippy::cast_precision_loss, reason = "son cuentas pequeñas")]
-    elegidos.into_iter().enumerate().map(|(indice, tipo)| (indice, tipo)).map(falla).collect()
+    let momentos = std::iter::successors(Some(Duration::ZERO), |momento| Some(*momento + intervalo));
+    elegidos.into_iter().zip(momentos).map(|(tipo, momento)| Falla { momento, tipo, semilla: azar.random() }).collect()
 }
 
 /// Cuánto hay que evitar las caras para que, de media, cada una quepa en su tiempo: de 0, todas por igual, a 2.

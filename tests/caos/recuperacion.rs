@@ -22,7 +22,7 @@ pub const LIMITE_PULSAR: Duration = Duration::from_secs(15);
 pub const LIMITE_CONSUMIDOR: Duration = Duration::from_millis(10_500);
 
 /// Lo más que se espera antes de darlo por perdido y seguir.
-const PACIENCIA: Duration = Duration::from_secs(60);
+const PACIENCIA: Duration = Duration::from_mins(1);
 const VISTAZO: Duration = Duration::from_millis(25);
 const CARRILES: u8 = 16;
 

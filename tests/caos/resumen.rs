@@ -28,14 +28,16 @@ impl Corrida {
         for clase in [Clase::Perdida, Clase::Duplicada, Clase::Desordenada, Clase::Inconsistente, Clase::Lenta] {
             contar(clase, &defectos);
         }
-        faltas.iter().for_each(|falta| println!("falta: {falta}"));
+        for falta in &faltas {
+            println!("falta: {falta}");
+        }
         let cuantos = |clase| defectos.iter().filter(|defecto| defecto.clase == clase).count();
         let tipos: BTreeSet<_> = self.inyectadas.iter().collect();
         let danos = defectos.iter().filter(|defecto| defecto.clase != Clase::Lenta).count();
         match &self.argumentos.averia {
             Some(averia) if danos > 0 => println!("caos: sin la guarda «{averia}» se encontró el daño, como debía"),
             Some(averia) => {
-                println!("caos: sin la guarda «{averia}» no se encontró ningún daño: el comprobador no la ve")
+                println!("caos: sin la guarda «{averia}» no se encontró ningún daño: el comprobador no la ve");
             }
             None => {}
         }

@@ -50,9 +50,8 @@ impl Juez<'_> {
     /// Cuántos efectos debe y puede haber, según un desenlace.
     fn debidos(&self, desenlace: &Desenlace) -> (usize, usize) {
         match desenlace {
-            Desenlace::Hecho { .. } => (1, 1),
             Desenlace::Aceptado { id_comando, .. } if self.rechazado(*id_comando) => (0, 0),
-            Desenlace::Aceptado { .. } => (1, 1),
+            Desenlace::Hecho { .. } | Desenlace::Aceptado { .. } => (1, 1),
             Desenlace::Rechazado(500.., _) | Desenlace::Desconocido(_) => (0, 1),
             Desenlace::Rechazado(..) | Desenlace::SinEfecto(_) => (0, 0),
         }
