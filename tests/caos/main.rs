@@ -44,7 +44,7 @@ type Fallo = Box<dyn Error + Send + Sync>;
 const AVERIAS: [&str; 5] = ["bandeja-entrada", "bandeja-salida", "for-update", "confirmar-antes", "valla"];
 
 /// Cuánto se puede alargar una corrida para que quepan las fallas que se pidieron.
-const PRORROGA: f64 = 1.5;
+const PRORROGA: f64 = 3.0;
 
 fn main() -> ExitCode {
     let argumentos = match Argumentos::leer() {
