@@ -222,7 +222,8 @@ async fn servir(opciones: Opciones) -> Resultado {
             tracing::warn!("no se pudo escribir en la consola");
         }
     };
-    arranque::servir(config, Box::new(EntregaPorConsola::nueva(consola)), anunciar, parar).await?;
+    // En el montón: es el futuro de todo el programa, y ocupa más de 16 KiB.
+    Box::pin(arranque::servir(config, Box::new(EntregaPorConsola::nueva(consola)), anunciar, parar)).await?;
     Ok(ExitCode::SUCCESS)
 }
 

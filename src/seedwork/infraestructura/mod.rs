@@ -1,6 +1,10 @@
 //! PostgreSQL y mensajería: las implementaciones de los puertos.
 
+<<<<<<< HEAD
 pub mod certificados;
+=======
+pub mod averias;
+>>>>>>> caos
 pub mod claves;
 pub mod conexiones;
 pub mod despacho;

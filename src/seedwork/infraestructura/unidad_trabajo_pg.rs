@@ -7,6 +7,7 @@ use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr};
 use tokio::sync::Notify;
 
+use super::averias::{Guarda, quitada};
 use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
 use super::lector_pg::LectorPg;
@@ -236,9 +237,14 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
 
     async fn confirmar(mut self) -> Result<(), Falla> {
         self.preparar().await?;
+        let aparte = if quitada(Guarda::BandejaSalida) { std::mem::take(&mut self.salida) } else { Vec::new() };
         match self.escribir_y_confirmar().await {
             Ok(()) => {
                 self.devolver_conexion();
+                if !aparte.is_empty() {
+                    // La avería: fuera de la transacción, y si falla se pierde.
+                    self.conexiones.ejecutar(componer(Vec::new(), aparte, &self.contexto).build()).await.ok();
+                }
                 if self.hay_mensajes {
                     self.aviso.notify_one();
                 }

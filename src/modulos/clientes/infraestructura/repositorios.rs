@@ -15,6 +15,7 @@ use crate::modulos::clientes::dominio::usuario::{DatosUsuario, IdUsuario, Usuari
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
 use crate::seedwork::dominio::objetos_valor::Texto;
 use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::sentencias::Escritura;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 
@@ -90,8 +91,8 @@ pub fn estado(nombre: &str) -> Result<EstadoUsuario, Falla> {
 impl<S: Send + Sync + 'static> Repositorio<Usuario> for UnidadTrabajoPg<S> {
     async fn obtener(&mut self, id: IdUsuario, bloqueo: Bloqueo) -> Result<Option<Usuario>, Falla> {
         let sql = match bloqueo {
-            Bloqueo::Pesimista => concat!(leer_usuario!(), " FOR UPDATE"),
-            Bloqueo::Optimista => leer_usuario!(),
+            Bloqueo::Pesimista if !quitada(Guarda::ForUpdate) => concat!(leer_usuario!(), " FOR UPDATE"),
+            Bloqueo::Pesimista | Bloqueo::Optimista => leer_usuario!(),
         };
         let fila: Option<Fila> = self.leer_una(TABLA, sqlx::query_as(sql).bind(id.0)).await?;
         fila.map(Usuario::try_from).transpose()
@@ -167,6 +168,8 @@ fn cambio(usuario: &UsuarioGuardado) -> Escritura {
         sql.push(", codigo_fallos = ").push_bind(i64::from(codigo.fallos));
         sql.push(", version = ").push_bind(version.siguiente().numero());
         sql.push(" WHERE id = ").push_bind(id);
-        sql.push(" AND version = ").push_bind(version.numero());
+        if !quitada(Guarda::ForUpdate) {
+            sql.push(" AND version = ").push_bind(version.numero());
+        }
     })
 }

@@ -10,6 +10,7 @@ use crate::modulos::vuelos::dominio::eventos::EventoReserva;
 use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdCliente, IdReserva, Reserva, ReservaGuardada};
 use crate::seedwork::dominio::entidades::{AgregacionRaiz, Version};
 use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::sentencias::Escritura;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 
@@ -58,8 +59,8 @@ pub fn estado(nombre: &str) -> Result<EstadoReserva, Falla> {
 impl<S: Send + Sync + 'static> Repositorio<Reserva> for UnidadTrabajoPg<S> {
     async fn obtener(&mut self, id: IdReserva, bloqueo: Bloqueo) -> Result<Option<Reserva>, Falla> {
         let sql = match bloqueo {
-            Bloqueo::Pesimista => concat!(leer_reserva!(), " FOR UPDATE"),
-            Bloqueo::Optimista => leer_reserva!(),
+            Bloqueo::Pesimista if !quitada(Guarda::ForUpdate) => concat!(leer_reserva!(), " FOR UPDATE"),
+            Bloqueo::Pesimista | Bloqueo::Optimista => leer_reserva!(),
         };
         let fila: Option<Fila> = self.leer_una(TABLA, sqlx::query_as(sql).bind(id.0)).await?;
         fila.map(Reserva::try_from).transpose()
@@ -104,6 +105,8 @@ fn cambio(reserva: &Reserva) -> Escritura {
         sql.push(", fecha_actualizacion = ").push_bind(actualizada);
         sql.push(", version = ").push_bind(version.siguiente().numero());
         sql.push(" WHERE id = ").push_bind(id);
-        sql.push(" AND version = ").push_bind(version.numero());
+        if !quitada(Guarda::ForUpdate) {
+            sql.push(" AND version = ").push_bind(version.numero());
+        }
     })
 }

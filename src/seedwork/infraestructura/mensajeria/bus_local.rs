@@ -3,6 +3,7 @@
 use sqlx::query;
 use uuid::Uuid;
 
+use super::carriles::vallada;
 use super::enrutador::{SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use crate::carril_propio;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -40,7 +41,7 @@ impl BusLocal {
             "id::text, topico, clave, tipo, datos, correlacion, traceparent, ocurrido_en FROM marcadas ",
             "WHERE topico NOT LIKE '%-dlq' ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING",
         );
-        let sql = query(SQL).bind(dueno).bind(LOTE).bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
+        let sql = query(vallada(SQL)).bind(dueno).bind(LOTE).bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
         self.conexiones.ejecutar(sql).await.map(|filas| filas > 0)
     }
 }

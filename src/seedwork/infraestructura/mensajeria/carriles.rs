@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use sqlx::{query, query_as};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, query, query_as};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::racha::Racha;
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Cada cuánto late una instancia. A quien calla tres segundos se le quitan sus carriles: con el
@@ -23,6 +24,14 @@ macro_rules! carril_propio {
     () => {
         "carril IN (SELECT carril FROM carriles WHERE dueno = $1 AND latido > clock_timestamp() - interval '3 seconds')"
     };
+}
+
+/// La sentencia, con su condición de carril propio.
+pub fn vallada(sql: &'static str) -> SqlStr {
+    if quitada(Guarda::Valla) {
+        return AssertSqlSafe(sql.replace(carril_propio!(), "$1::uuid IS NOT NULL")).into_sql_str();
+    }
+    sql.into_sql_str()
 }
 
 /// Los carriles de una instancia.

@@ -26,6 +26,7 @@ use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
@@ -124,6 +125,11 @@ impl<F: Fabrica> Consumo<F> {
 
     /// Atiende una entrega y decide qué se hace con ella.
     async fn atender(self: &Arc<Self>, entrega: &Entrega) {
+        if quitada(Guarda::ConfirmarAntes)
+            && let Err(falla) = self.entregas.confirmar(entrega).await
+        {
+            warn!(id = entrega.id_mensaje, %falla, "avería: no se pudo dar por atendida antes de tiempo");
+        }
         let destino = match self.entregar_aparte(entrega).await {
             Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.entregas.confirmar(entrega).await,
             Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, rechazo).await,

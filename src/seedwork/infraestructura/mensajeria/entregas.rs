@@ -6,10 +6,12 @@ use sqlx::{FromRow, query, query_as};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::carriles::vallada;
 use super::resultados::guardado;
 use crate::carril_propio;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Entregas que se miran para hallar las que pueden atenderse.
@@ -161,7 +163,7 @@ impl Entregas {
                    FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], \
                    $7::text[], $8::text[], $9::timestamptz[], $10::text[]) WITH ORDINALITY AS l(suscripcion, id_mensaje, topico, clave, tipo, datos, \
                    correlacion, traceparent, publicado_en, ilegible, orden) \
-                   WHERE NOT EXISTS (SELECT 1 FROM bandeja_entrada e \
+                   WHERE $11 OR NOT EXISTS (SELECT 1 FROM bandeja_entrada e \
                    WHERE e.suscripcion = l.suscripcion AND e.id_mensaje = l.id_mensaje) ORDER BY orden \
                    ON CONFLICT (suscripcion, id_mensaje) DO NOTHING";
         let columna = |dato: fn(&Llegada) -> String| llegadas.iter().map(dato).collect::<Vec<_>>();
@@ -175,7 +177,8 @@ impl Entregas {
             .bind(columna(|l| l.correlacion.clone()))
             .bind(columna(|l| l.traceparent.clone()))
             .bind(llegadas.iter().map(|l| l.publicado_en).collect::<Vec<_>>())
-            .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>());
+            .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>())
+            .bind(quitada(Guarda::BandejaEntrada));
         self.conexiones.ejecutar(sql).await.map(drop)
     }
 
@@ -193,7 +196,7 @@ impl Entregas {
         );
         let [cuantas, repetidas] =
             [pedido.cuantas, pedido.repetidas].map(|limite| i64::try_from(limite).unwrap_or(i64::MAX));
-        let sql = query_as(SQL).bind(dueno).bind(en_curso).bind(VENTANA).bind(cuantas).bind(repetidas);
+        let sql = query_as(vallada(SQL)).bind(dueno).bind(en_curso).bind(VENTANA).bind(cuantas).bind(repetidas);
         let filas: Vec<Fila> = self.conexiones.leer(sql).await?;
         let quedan = filas.iter().any(|fila| fila.vistas == VENTANA);
         Ok(Halladas { entregas: filas.into_iter().map(|fila| fila.entrega).collect(), quedan })
@@ -207,7 +210,7 @@ impl Entregas {
         let sql = "SELECT id_mensaje FROM bandeja_entrada WHERE suscripcion = $1 AND id_mensaje = $2";
         let sql = query_as(sql).bind(&entrega.suscripcion).bind(&entrega.id_mensaje);
         let halladas: Vec<(String,)> = self.conexiones.leer(sql).await?;
-        Ok(!halladas.is_empty())
+        Ok(!halladas.is_empty() && !quitada(Guarda::BandejaEntrada))
     }
 
     /// Da por atendida una entrega, después de que su efecto quedó confirmado.

@@ -13,6 +13,7 @@ use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Fin, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::resultados::{ConsultasResultados, Procedencia, Terminado};
 use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::lector_pg::LectorPg;
 use crate::seedwork::infraestructura::sentencias::Escritura;
@@ -64,6 +65,9 @@ pub fn entrada(recepcion: &Recepcion) -> Escritura {
     Escritura::insercion("bandeja_entrada", Uuid::now_v7(), move |sql| {
         sql.push("INSERT INTO bandeja_entrada (suscripcion, id_mensaje) VALUES (").push_bind(suscripcion);
         sql.push(", ").push_bind(id).push(")");
+        if quitada(Guarda::BandejaEntrada) {
+            sql.push(" ON CONFLICT (suscripcion, id_mensaje) DO UPDATE SET recibida_en = excluded.recibida_en");
+        }
     })
 }
 
@@ -79,6 +83,9 @@ pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Escritura {
         let mut valores = sql.separated(", ");
         valores.push_bind(id).push_bind(nombre).push_bind(recurso).push_bind(rechazo);
         sql.push(")");
+        if quitada(Guarda::BandejaEntrada) {
+            sql.push(" ON CONFLICT (id) DO UPDATE SET rechazo = excluded.rechazo");
+        }
     })
 }
 

@@ -19,6 +19,7 @@ use super::acceso::Broker;
 use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::EsquemasAjenos;
 use super::{ErrorPulsar, Parte, Topico};
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Vaciado;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
 use crate::seedwork::infraestructura::mensajeria::entregas::{Entregas, Llegada};
@@ -99,12 +100,13 @@ impl Ingesta {
             if let Some(mensajes) = reunidos? {
                 silencios = 0;
                 let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
+                if quitada(Guarda::ConfirmarAntes) {
+                    confirmar(&mut consumidor, &mensajes).await?;
+                }
                 if !self.guardar(&llegadas, parar).await {
                     return Ok(());
                 }
-                for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
-                    consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
-                }
+                confirmar(&mut consumidor, &mensajes).await?;
                 self.aviso.notify_one();
             } else {
                 silencios += 1;
@@ -227,6 +229,13 @@ fn admitir(llegado: Option<Result<Mensaje, pulsar::Error>>) -> Result<Option<Men
         }
         None => Err(ErrorPulsar::Cliente("el consumidor se cerró".into())),
     }
+}
+
+async fn confirmar(consumidor: &mut Consumidor, mensajes: &[Mensaje]) -> Result<(), ErrorPulsar> {
+    for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
+        consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
+    }
+    Ok(())
 }
 
 /// Confirmar un mensaje de un lote confirma el lote entero: sólo se confirma el último.

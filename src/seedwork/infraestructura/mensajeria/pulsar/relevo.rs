@@ -19,7 +19,7 @@ use crate::carril_propio;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Atraso;
-use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
+use crate::seedwork::infraestructura::mensajeria::carriles::{Carriles, vallada};
 use crate::seedwork::infraestructura::mensajeria::racha::{Racha, espera};
 
 /// Mensajes que se publican de una vez.
@@ -144,7 +144,7 @@ impl Relevo {
             carril_propio!(),
             " ORDER BY posicion LIMIT $2) lote) medido WHERE antes <= $4 ORDER BY posicion",
         );
-        let sql = query_as(SQL).bind(self.carriles.id()).bind(LOTE).bind(castigadas).bind(BYTES_LOTE);
+        let sql = query_as(vallada(SQL)).bind(self.carriles.id()).bind(LOTE).bind(castigadas).bind(BYTES_LOTE);
         self.conexiones.leer(sql).await
     }
 
@@ -160,7 +160,10 @@ impl Relevo {
             return Ok(());
         }
         let (lugares, momentos): (Vec<_>, Vec<_>) = recibos.iter().copied().unzip();
-        self.conexiones.ejecutar(query(SQL).bind(self.carriles.id()).bind(lugares).bind(momentos)).await.map(drop)
+        self.conexiones
+            .ejecutar(query(vallada(SQL)).bind(self.carriles.id()).bind(lugares).bind(momentos))
+            .await
+            .map(drop)
     }
 }
 
