@@ -1,6 +1,7 @@
 //! Apache Pulsar: publicar con recibo, relevar la bandeja de salida y recibir en las entregas.
 
 pub mod conexion;
+pub mod esquema_ajeno;
 pub mod esquemas_ajenos;
 pub mod ingesta;
 pub mod publicador;
