@@ -11,6 +11,8 @@ mod objeto;
 mod opcional;
 mod paginas;
 mod problema;
+#[cfg(test)]
+mod propiedades;
 mod respuesta_asincrona;
 mod ruta;
 mod salud;

@@ -1,6 +1,8 @@
 //! La configuración: del entorno y de la línea de órdenes a tipos, o un error que nombra la variable.
 
 mod lector;
+#[cfg(test)]
+mod propiedades;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

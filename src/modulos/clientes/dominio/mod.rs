@@ -4,4 +4,6 @@ pub mod contrasena;
 pub mod email;
 pub mod eventos;
 pub mod identificacion;
+#[cfg(test)]
+mod propiedades;
 pub mod usuario;

@@ -40,7 +40,7 @@ pub(super) fn preparar(raiz: &Path, usuario: &Usuario) -> Result<PathBuf, ErrorP
 
 fn corta(raiz: &Path) -> PathBuf {
     let huella = Sha256::digest(raiz.as_os_str().as_bytes());
-    let huella = hexadecimal(&huella[..8]);
+    let huella: String = hexadecimal(&huella).chars().take(16).collect();
     let run = Path::new("/run");
     let base = if geteuid().is_root() && run.is_dir() { run } else { Path::new("/tmp") };
     base.join(format!("aeroalpes-{huella}"))
