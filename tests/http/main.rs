@@ -3,6 +3,7 @@
 #[path = "../comun/mod.rs"]
 mod comun;
 
+mod abuso;
 mod apagado;
 mod apoyo;
 mod base_caida;
@@ -11,6 +12,7 @@ mod clientes_reservas;
 mod conexiones;
 mod especificacion;
 mod limites;
+mod multitudes;
 mod ordenes;
 mod problemas;
 mod secretos;
