@@ -72,7 +72,7 @@ async fn lo_que_no_es_utf8_en_la_ruta_o_en_la_consulta_se_rechaza() {
         (b"/vuelos/reserva?estado=%ff", &["400"]),
         (b"/vuelos/reserva?id_cliente=%00", &["400"]),
         (b"/vuelos/reserva?%ff=%ff&limite=%E2%82", &["400"]),
-        (b"/clientes/usuario?email=a%00@x.co", &["404"]),
+        (b"/clientes/usuario?email=a%00@x.co", &["400"]),
         (b"//vuelos/reserva", &["404"]),
         (b"/vuelos/../health", &["404"]),
         (b"*", &["400", "404"]),
@@ -136,7 +136,7 @@ async fn los_numeros_las_claves_y_los_textos_desmedidos_son_un_400_o_se_ignoran(
     let repetidas = vec!["\"x\": 1"; 50_000].join(", ");
     for (extra, estado) in [
         (format!("\"x\": {}", "9".repeat(500_000)), 200),
-        (format!("\"x\": 1e{}", "9".repeat(1_000)), 400),
+        (format!("\"x\": 1e{}", "9".repeat(1_000)), 200),
         (format!("\"x\": -0.{}1e-5", "0".repeat(100_000)), 200),
         (repetidas, 200),
         (format!("\"x\": \"{}\"", "\\u0000".repeat(100_000)), 200),
