@@ -51,7 +51,7 @@ fn componer() -> Router {
     let plazos = PlazosPg { bloqueo: segundo, sentencia: segundo, transaccion_ociosa: segundo };
     // En el puerto 1 no atiende nadie: conectar falla en el acto.
     let nadie = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1);
-    let conexiones = Conexiones::nuevas(nadie, plazos, 1, segundo).unwrap();
+    let conexiones = Conexiones::nuevas(nadie, plazos, 1, Duration::from_millis(20)).unwrap();
     let (clave, aviso) = (Zeroizing::new(vec![7; 32]), Arc::default());
     let ids = IdsComando::nuevos(&clave).unwrap();
     let entrega = Box::new(EntregaPorConsola::nueva(std::io::sink()));

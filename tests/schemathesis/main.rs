@@ -13,8 +13,8 @@ use comun::servicio::Servicio;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Lo más que se deja pensar a Schemathesis; él se pone un límite menor.
-const PLAZO: Duration = Duration::from_mins(5);
+/// Lo más que puede durar Schemathesis, también en una máquina ocupada.
+const PLAZO: Duration = Duration::from_mins(10);
 const CONFIGURACION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis/schemathesis.toml");
 
 #[tokio::test]
