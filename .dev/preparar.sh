@@ -6,6 +6,7 @@
 readonly NECESIDADES=(
   'construir postgresql|cc|gcc libc6-dev|enlazar el programa'
   'construir postgresql|protoc|protobuf-compiler|compilar el protocolo de Pulsar'
+  'fuzz|c++|g++|construir libFuzzer'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
   'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'

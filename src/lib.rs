@@ -3,7 +3,10 @@
 //! `api` despacha comandos y consultas por el mediador de `seedwork` hacia los módulos de `modulos`, cada uno en
 //! las capas dominio, aplicacion e infraestructura. `arranque` es el único lugar donde se componen.
 
-#![warn(clippy::expect_used, clippy::unwrap_used)]
+// Nada de lo que llega de fuera puede hacer entrar en pánico al servicio.
+#![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::panic_in_result_fn)]
+#![warn(clippy::unreachable, clippy::unwrap_used)]
+#![cfg_attr(not(test), warn(clippy::string_slice))]
 
 pub mod api;
 pub mod arranque;

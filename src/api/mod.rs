@@ -16,6 +16,8 @@ mod opcional;
 mod paginas;
 mod permisos;
 mod problema;
+#[cfg(test)]
+mod propiedades;
 mod respuesta_asincrona;
 mod ruta;
 mod salud;

@@ -5,6 +5,8 @@ mod base;
 mod bus;
 mod guardar;
 mod lector;
+#[cfg(test)]
+mod propiedades;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! Una conexión a la que se le escribe byte a byte: para lo que un cliente de HTTP no dejaría hacer.
 
+use std::time::Duration;
+
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -40,6 +42,18 @@ impl Crudo {
         let mut leido = Vec::new();
         timeout(PLAZO * 2, self.0.read_to_end(&mut leido)).await.expect("el servicio no cerró").unwrap();
         String::from_utf8(leido).unwrap()
+    }
+
+    /// Lo que llegue hasta que el servicio cierre, bien o mal.
+    pub async fn leer_lo_que_llegue(&mut self) -> String {
+        let mut leido = Vec::new();
+        let _ = timeout(PLAZO * 2, self.0.read_to_end(&mut leido)).await.expect("el servicio no cerró");
+        String::from_utf8_lossy(&leido).into_owned()
+    }
+
+    /// Si ya hay algo que leer, aunque sea el cierre.
+    pub async fn hay_respuesta(&self) -> bool {
+        timeout(Duration::ZERO, self.0.readable()).await.is_ok()
     }
 
     /// Una respuesta con `Content-Length`.

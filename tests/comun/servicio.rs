@@ -155,8 +155,18 @@ impl Servicio {
 
     /// Le pide que pare, como lo haría un orquestador.
     pub fn pedir_que_pare(&self) {
-        let pid = self.proceso.id().and_then(|pid| i32::try_from(pid).ok()).expect("el servicio ya terminó");
-        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        kill(self.pid(), Signal::SIGTERM).unwrap();
+    }
+
+    /// La memoria que ocupa ahora, en KiB.
+    pub fn memoria_kib(&self) -> u64 {
+        let estado = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let linea = estado.lines().find_map(|linea| linea.strip_prefix("VmRSS:")).unwrap();
+        linea.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.proceso.id().and_then(|pid| i32::try_from(pid).ok()).expect("el servicio ya terminó"))
     }
 
     /// Lo mata con `SIGKILL` y espera a que no quede nada de él.

@@ -3,6 +3,7 @@
 #[path = "../comun/mod.rs"]
 mod comun;
 
+mod abuso;
 mod apagado;
 mod apagado_dificil;
 mod apoyo;
@@ -24,6 +25,7 @@ mod intentos;
 mod letras_muertas;
 mod limites;
 mod modos;
+mod multitudes;
 mod ordenes;
 mod permisos;
 mod presion;

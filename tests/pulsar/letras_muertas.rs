@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Value, json};
+
 use crate::apoyo::{Prueba, cambiar, crear};
 use crate::comun::servicio::ejecutar;
 use crate::oyente::{Oyente, publicar};
@@ -72,4 +74,26 @@ async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cum
     assert_eq!(originales, otra_vez);
     assert_eq!(prueba.base.contar("SELECT count(*) FROM letras_muertas WHERE reintentada_en IS NOT NULL").await, 5);
     assert_eq!(prueba.base.contar("SELECT count(*) FROM reservas").await, 2);
+}
+
+#[tokio::test]
+async fn lo_que_pediria_demasiada_memoria_llega_a_letras_muertas() {
+    let prueba = Prueba::nueva().await;
+    let url = &prueba.broker.url;
+    let mut comandos = Oyente::nuevo(url, TOPICO).await;
+    let mut muertas = Oyente::nuevo(url, "comandos-reserva-aeroalpes-dlq").await;
+    let bueno = crear(&prueba.servicio).await;
+    let datos = comandos.esperar(&bueno.id_comando).await.datos;
+    let esquema = prueba.broker.esquema(TOPICO).await;
+    let esquema = esquema["data"].as_str().unwrap();
+    publicar(url, TOPICO, Some(esquema), &[], &vec![0; 2 * 1024 * 1024]).await;
+    assert!(muertas.siguiente().await.propiedades["motivo"].contains("ocupa más de 1048576 bytes"));
+    // El bróker lo admite: sólo añade un campo que puede faltar. Dice que ocupa 2 GB, y no trae ni un byte.
+    let mut ajeno: Value = serde_json::from_str(esquema).unwrap();
+    let fijo = json!(["null", {"type": "fixed", "name": "Enorme", "size": 2_000_000_000}]);
+    ajeno["fields"].as_array_mut().unwrap().push(json!({"name": "x", "type": fijo, "default": null}));
+    publicar(url, TOPICO, Some(&ajeno.to_string()), &[], &[&datos[..], &[2]].concat()).await;
+    assert!(muertas.siguiente().await.propiedades["motivo"].contains("no acota"));
+    let siguiente = crear(&prueba.servicio).await;
+    assert_eq!(prueba.resultado(&siguiente.id_comando).await["estado"], "ejecutado");
 }

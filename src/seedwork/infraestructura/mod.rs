@@ -1,10 +1,7 @@
 //! PostgreSQL y mensajería: las implementaciones de los puertos.
 
-<<<<<<< HEAD
-pub mod certificados;
-=======
 pub mod averias;
->>>>>>> caos
+pub mod certificados;
 pub mod claves;
 pub mod conexiones;
 pub mod despacho;

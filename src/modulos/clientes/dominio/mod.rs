@@ -6,4 +6,6 @@ pub mod email;
 pub mod estado;
 pub mod eventos;
 pub mod identificacion;
+#[cfg(test)]
+mod propiedades;
 pub mod usuario;

@@ -2,5 +2,7 @@
 
 pub mod eventos;
 pub mod itinerario;
+#[cfg(test)]
+mod propiedades;
 pub mod reglas;
 pub mod reserva;

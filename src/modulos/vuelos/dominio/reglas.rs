@@ -68,7 +68,7 @@ impl ReglaNegocio for LegsConectados<'_> {
     }
 
     fn es_valida(&self) -> bool {
-        self.0.windows(2).all(|par| par[0].destino().codigo() == par[1].origen().codigo())
+        self.0.array_windows().all(|[uno, otro]| uno.destino().codigo() == otro.origen().codigo())
     }
 }
 
@@ -83,7 +83,7 @@ impl ReglaNegocio for LegsSucesivos<'_> {
     }
 
     fn es_valida(&self) -> bool {
-        self.0.windows(2).all(|par| par[0].fecha_llegada() <= par[1].fecha_salida())
+        self.0.array_windows().all(|[uno, otro]| uno.fecha_llegada() <= otro.fecha_salida())
     }
 }
 

@@ -87,6 +87,8 @@ fn instante(microsegundos: i64) -> Result<OffsetDateTime, ComponentRange> {
 
 #[cfg(test)]
 mod pruebas {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::modulos::vuelos::dominio::itinerario::pruebas::itinerarios;
 
@@ -109,5 +111,26 @@ mod pruebas {
             "origen":{"codigo":"BOG","nombre":""},"destino":{"codigo":"JFK","nombre":""}}]]]]"#;
         let imposible: Documento = serde_json::from_str(fecha).unwrap();
         assert!(Itinerarios::try_from(imposible).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn un_vuelo_cualquiera_se_guarda_y_se_lee_o_es_imposible(
+            salida in any::<i64>(), llegada in -62_135_596_800_000_000_i64..253_402_300_800_000_000,
+            nombre in ".{0,10}", listas in 0_usize..4,
+        ) {
+            let lugar = serde_json::json!({"codigo": "BOG", "nombre": nombre});
+            let vuelo = serde_json::json!({"salida": salida, "llegada": llegada, "origen": lugar, "destino": lugar});
+            let json = serde_json::json!([[[vec![vuelo; listas]]]]);
+            let documento: Documento = serde_json::from_value(json.clone()).unwrap();
+            if let Ok(itinerarios) = Itinerarios::try_from(documento) {
+                prop_assert_eq!(serde_json::to_value(Documento::from(&itinerarios)).unwrap(), json);
+            }
+        }
+
+        #[test]
+        fn un_texto_cualquiera_no_es_un_documento_o_lo_es_sin_panico(texto in "[\\[\\]{}\",:a-z0-9-]{0,60}") {
+            let _ = serde_json::from_str::<Documento>(&texto).map(Itinerarios::try_from);
+        }
     }
 }

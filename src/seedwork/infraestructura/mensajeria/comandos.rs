@@ -15,6 +15,9 @@ use crate::seedwork::aplicacion::mensajes::Comando;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::infraestructura::despacho::avro::{ErrorAvro, envoltura};
 
+/// El mensaje más grande que se lee, en bytes: como el cuerpo de HTTP del que sale, que siempre ocupa más.
+const MAXIMO: usize = 1024 * 1024;
+
 /// Un comando que también viaja por el bus (paso 2 del tutorial).
 pub trait ComandoIntegracion: Comando {
     /// El tópico por el que viaja.
@@ -86,7 +89,8 @@ pub fn reescribir(esquema: &Schema, leido: &Leido) -> Result<Vec<u8>, ErrorAvro>
     Ok(escritor.write_value_to_vec(Value::Record(leido.0.clone())).map_err(Box::new)?)
 }
 
-/// Lo que queda por leer. Recuerda si faltó algo: donde se acaban los datos, el lector de Avro supone nulos.
+/// Lo que queda por leer. Donde se acaba, falla: con un fin corriente el lector de Avro supone nulos, y cuantos se le
+/// digan.
 struct Resto<'a> {
     datos: &'a [u8],
     falto: bool,
@@ -94,8 +98,8 @@ struct Resto<'a> {
 
 impl Read for Resto<'_> {
     fn read(&mut self, destino: &mut [u8]) -> io::Result<usize> {
-        self.falto |= self.datos.is_empty() && !destino.is_empty();
-        self.datos.read(destino)
+        self.falto = self.datos.is_empty() && !destino.is_empty();
+        if self.falto { Err(io::Error::other("faltan datos")) } else { self.datos.read(destino) }
     }
 }
 
@@ -108,10 +112,16 @@ impl Leido {
     /// # Errors
     /// [`ErrorAvro`] si los datos no corresponden.
     pub fn de(datos: &[u8], escritor: &Schema, nuestro: &Schema) -> Result<Self, ErrorAvro> {
+        if datos.len() > MAXIMO {
+            return Err(ErrorAvro::Ilegible(format!("el mensaje ocupa más de {MAXIMO} bytes")));
+        }
         let lector = GenericDatumReader::builder(escritor).reader_schema(nuestro).build().map_err(Box::new)?;
         let mut resto = Resto { datos, falto: false };
-        match lector.read_value(&mut resto).map_err(Box::new)? {
-            _ if resto.falto => Err(ErrorAvro::Ilegible("el mensaje está vacío o incompleto".into())),
+        let leido = lector.read_value(&mut resto);
+        if resto.falto {
+            return Err(ErrorAvro::Ilegible("el mensaje está vacío o incompleto".into()));
+        }
+        match leido.map_err(Box::new)? {
             Value::Record(miembros) if resto.datos.is_empty() => Ok(Self(miembros)),
             _ => Err(ErrorAvro::Ilegible("el mensaje no es un registro, o le sobran datos".into())),
         }
@@ -148,5 +158,99 @@ impl Leido {
             Value::Union(_, dentro) => Some(dentro),
             otro => Some(otro),
         }
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::seedwork::infraestructura::mensajeria::pulsar::esquema_ajeno;
+
+    /// Un esquema cualquiera, también de los que no se aceptan.
+    fn esquema() -> impl Strategy<Value = Json> {
+        let suelto =
+            proptest::sample::select(vec!["null", "boolean", "int", "long", "float", "string", "bytes", "R", "S"]);
+        let suelto = prop_oneof![
+            suelto.prop_map(Json::from),
+            (0_u64..20).prop_map(
+                |largo| json!({"type": "fixed", "name": format!("F{largo}"), "size": largo * largo * largo * 97})
+            ),
+            "[a-z]{1,9}".prop_map(|simbolo| json!({"type": "enum", "name": "E", "symbols": ["a", simbolo]})),
+        ];
+        suelto.prop_recursive(5, 30, 6, |dentro| {
+            prop_oneof![
+                dentro.clone().prop_map(|elemento| json!({"type": "array", "items": elemento})),
+                dentro.clone().prop_map(|elemento| json!({"type": "map", "values": elemento})),
+                vec(dentro.clone(), 1..4).prop_map(Json::from),
+                (proptest::sample::select(vec!["R", "S", "T", "U"]), vec(("[a-z]{1,12}", dentro), 0..6)).prop_map(
+                    |(nombre, campos)| {
+                        let campos: Vec<_> =
+                            campos.into_iter().map(|(nombre, tipo)| json!({"name": nombre, "type": tipo})).collect();
+                        json!({"type": "record", "name": nombre, "fields": campos})
+                    }
+                ),
+            ]
+        })
+    }
+
+    /// Lo que ocupa un valor en memoria, sin contar lo que el mensaje ya traía.
+    fn ocupa(valor: &Value) -> usize {
+        let dentro = match valor {
+            Value::Union(_, valor) => ocupa(valor),
+            Value::Array(lista) => lista.iter().map(ocupa).sum(),
+            Value::Map(mapa) => mapa.values().map(|valor| ocupa(valor) + size_of::<String>()).sum(),
+            Value::Record(campos) => {
+                campos.iter().map(|(nombre, valor)| size_of::<String>() + nombre.len() + ocupa(valor)).sum()
+            }
+            Value::Enum(_, simbolo) => simbolo.len(),
+            _ => 0,
+        };
+        size_of::<Value>() + dentro
+    }
+
+    /// Lee como [`Leido::de`], sin resolver a nuestro esquema.
+    fn leer(datos: &[u8], escritor: &Schema) -> Option<Value> {
+        let lector = GenericDatumReader::builder(escritor).build().ok()?;
+        lector.read_value(&mut Resto { datos, falto: false }).ok()
+    }
+
+    #[test]
+    fn donde_se_acaban_los_datos_no_se_inventan_nulos() {
+        let campos: Vec<_> = (0..20).map(|n| json!({"name": format!("c{n}"), "type": ["null", "long"]})).collect();
+        let lista = json!({"type": "array", "items": {"type": "record", "name": "R", "fields": campos}});
+        let esquema = json!({"type": "record", "name": "L", "fields": [{"name": "l", "type": lista}]}).to_string();
+        let esquema = esquema_ajeno::leer(esquema.as_bytes()).unwrap();
+        // Una lista que dice tener cien mil elementos, y nada más.
+        let Err(error) = Leido::de(&[0xc0, 0x9a, 0x0c], &esquema, &esquema) else { panic!("se leyó") };
+        assert_eq!(error.to_string(), "el mensaje está vacío o incompleto");
+    }
+
+    #[test]
+    fn un_mensaje_demasiado_grande_no_se_lee() {
+        let esquema =
+            Schema::parse_str(r#"{"type":"record","name":"B","fields":[{"name":"b","type":"bytes"}]}"#).unwrap();
+        let Err(error) = Leido::de(&vec![0; MAXIMO + 1], &esquema, &esquema) else { panic!("se leyó") };
+        assert_eq!(error.to_string(), "el mensaje ocupa más de 1048576 bytes");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn un_mensaje_ajeno_ocupa_en_proporcion_a_sus_bytes(esquema in esquema(), datos in vec(any::<u8>(), 0..80)) {
+            let Ok(escritor) = esquema_ajeno::leer(esquema.to_string().as_bytes()) else { return Ok(()) };
+            if let Some(valor) = leer(&datos, &escritor) {
+                prop_assert!(ocupa(&valor) <= 256 * datos.len() + 1024 * 1024, "{} con {}", valor_corto(&valor), esquema);
+            }
+            let _ = Leido::de(&datos, &escritor, &escritor).map(|leido| reescribir(&escritor, &leido));
+        }
+    }
+
+    fn valor_corto(valor: &Value) -> String {
+        format!("{valor:?}").chars().take(200).collect()
     }
 }

@@ -78,6 +78,7 @@ impl IdsComando {
 
 #[cfg(test)]
 mod pruebas {
+    use proptest::prelude::*;
     use time::macros::datetime;
     use zeroize::Zeroizing;
 
@@ -98,16 +99,29 @@ mod pruebas {
     }
 
     #[test]
-    fn una_identidad_de_otra_clave_o_cambiada_es_ajena() {
-        let id = ids(1).nueva(HOY);
-        assert_eq!(ids(2).procedencia(id, HOY), Procedencia::Ajena);
-        for byte in 0..16 {
-            let mut bytes = *id.as_bytes();
-            bytes[byte] ^= 1;
-            assert_eq!(ids(1).procedencia(Uuid::from_bytes(bytes), HOY), Procedencia::Ajena, "byte {byte}");
-        }
+    fn una_identidad_de_otra_clave_es_ajena() {
+        assert_eq!(ids(2).procedencia(ids(1).nueva(HOY), HOY), Procedencia::Ajena);
         for ajena in [Uuid::nil(), Uuid::now_v7(), Uuid::new_v4()] {
             assert_eq!(ids(1).procedencia(ajena, HOY), Procedencia::Ajena);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn una_identidad_cambiada_en_un_solo_bit_es_ajena(minutos in 0_u64..10_000, clave in any::<u8>()) {
+            let (ids, momento) = (ids(clave), HOY + Duration::from_mins(minutos));
+            let id = ids.nueva(momento);
+            prop_assert_eq!(ids.procedencia(id, momento), Procedencia::Vigente);
+            for bit in 0..128 {
+                let cambiada = Uuid::from_u128(id.as_u128() ^ (1 << bit));
+                prop_assert_eq!(ids.procedencia(cambiada, momento), Procedencia::Ajena, "bit {}", bit);
+            }
+        }
+
+        #[test]
+        fn una_identidad_cualquiera_es_ajena_sin_panico(id in any::<u128>(), segundos in any::<i32>()) {
+            let ahora = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(segundos.unsigned_abs().into());
+            prop_assert_eq!(ids(1).procedencia(Uuid::from_u128(id), ahora), Procedencia::Ajena);
         }
     }
 }

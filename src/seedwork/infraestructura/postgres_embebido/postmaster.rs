@@ -73,7 +73,7 @@ impl Postmaster {
             return format!("registro ilegible: {causa}");
         }
         let lineas: Vec<&str> = texto.lines().collect();
-        lineas[lineas.len().saturating_sub(LINEAS_DE_REGISTRO)..].join(" | ")
+        lineas.get(lineas.len().saturating_sub(LINEAS_DE_REGISTRO)..).unwrap_or_default().join(" | ")
     }
 
     /// Parada rápida (SIGINT) y, si no basta, inmediata (SIGQUIT); espera a que termine.

@@ -65,7 +65,7 @@ pub(super) fn abierto(raiz: &Path) -> Result<Option<(PathBuf, u16)>, ErrorPostgr
 
 fn corta(raiz: &Path) -> PathBuf {
     let huella = Sha256::digest(raiz.as_os_str().as_bytes());
-    let huella = hexadecimal(&huella[..8]);
+    let huella: String = hexadecimal(&huella).chars().take(16).collect();
     let run = Path::new("/run");
     let base = if geteuid().is_root() && run.is_dir() { run } else { Path::new("/tmp") };
     base.join(format!("aeroalpes-{huella}"))

@@ -2,6 +2,7 @@
 
 pub mod acceso;
 pub mod conexion;
+pub mod esquema_ajeno;
 pub mod esquemas_ajenos;
 pub mod ingesta;
 pub mod motivo;

@@ -1,0 +1,86 @@
+//! Propiedades de la configuración: ningún valor la hace entrar en pánico, y lo que no sirve se dice sin decir secretos.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{Config, ErrorConfig, Opciones};
+
+/// Las variables que no admiten cualquier valor, con uno que no admiten.
+const CON_VALOR_MALO: [(&str, &str); 14] = [
+    ("DATABASE_URL", "mysql://yo:secreto@x/y"),
+    ("AEROALPES_ESCUCHA", "localhost"),
+    ("AEROALPES_CONEXIONES", "1001"),
+    ("AEROALPES_CONEXIONES_LECTURA", "0"),
+    ("AEROALPES_LOCK_TIMEOUT_MS", "5s"),
+    ("AEROALPES_SENTENCIA_MS", "0"),
+    ("AEROALPES_ORDEN_MS", "3600001"),
+    ("AEROALPES_TRANSACCION_OCIOSA_MS", "1.5"),
+    ("AEROALPES_CIERRE_MS", "-1"),
+    ("PULSAR_URL", "http://yo:secreto@x"),
+    ("PULSAR_ADDRESS", "servidor:6650"),
+    ("BROKER_HOST", "dos palabras"),
+    ("AEROALPES_BUS", "kafka"),
+    ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
+];
+/// Las que admiten cualquiera: son carpetas, y se sabe si sirven al usarlas.
+const CARPETAS: [&str; 1] = ["AEROALPES_DATOS"];
+
+fn leer(nombre: &str, valor: &OsStr) -> Result<Config, ErrorConfig> {
+    let entorno = |pedida: &str| (pedida == nombre).then(|| valor.to_owned());
+    Config::leer(&entorno, Opciones::default(), PathBuf::from("/datos"))
+}
+
+#[test]
+fn la_tabla_de_valores_malos_las_tiene_todas() {
+    let leidas = RefCell::new(BTreeSet::new());
+    let entorno = |nombre: &str| {
+        leidas.borrow_mut().insert(nombre.to_owned());
+        None
+    };
+    assert!(Config::leer(&entorno, Opciones::default(), PathBuf::new()).is_ok());
+    let leidas = leidas.into_inner();
+    let conocidas = CON_VALOR_MALO.iter().map(|(nombre, _)| *nombre).chain(CARPETAS).map(str::to_owned);
+    assert_eq!(leidas, conocidas.collect::<BTreeSet<_>>());
+    for nombre in &leidas {
+        assert!(include_str!("../../README.md").contains(&format!("`{nombre}`")), "{nombre} no está en el README");
+    }
+}
+
+#[test]
+fn cada_variable_con_un_valor_malo_se_nombra() {
+    for (nombre, valor) in CON_VALOR_MALO {
+        let error = leer(nombre, valor.as_ref()).err().unwrap_or_else(|| panic!("{nombre} = {valor} se aceptó"));
+        assert!(error.variable == nombre && error.to_string().starts_with(nombre), "{error}");
+        assert!(!error.to_string().contains("secreto"), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn un_valor_cualquiera_sirve_o_se_dice_de_que_variable_es(
+        (nombre, _) in proptest::sample::select(CON_VALOR_MALO.to_vec()),
+        valor in prop_oneof![vec(any::<u8>(), 0..20), "[0-9]{1,8}|\\PC{0,20}".prop_map(String::into_bytes)],
+    ) {
+        if let Err(error) = leer(nombre, &OsString::from_vec(valor)) {
+            prop_assert!(error.to_string().contains(nombre), "{}", error);
+        }
+    }
+
+    #[test]
+    fn una_contrasena_no_sale_en_el_error(
+        nombre in proptest::sample::select(vec!["DATABASE_URL", "PULSAR_URL"]),
+        esquema in "(postgres|pulsar|http|mysql)(://|:)?",
+        resto in "[@:/?#%x\\[\\] ]{0,12}",
+    ) {
+        let url = format!("{esquema}yo:s3creto{resto}");
+        if let Err(error) = leer(nombre, url.as_ref()) {
+            prop_assert!(!error.to_string().contains("s3creto"), "{}", error);
+        }
+    }
+}
