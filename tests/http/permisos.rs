@@ -229,3 +229,19 @@ async fn conceder_y_retirar_la_administracion_se_puede_repetir_y_vale_en_el_acto
         assert_eq!(fin.status.code(), Some(1));
     }
 }
+
+#[tokio::test]
+async fn las_claves_de_idempotencia_son_de_quien_las_usa() {
+    let cerrada = Cerrada::nueva().await;
+    let (ana, luis) = (cerrada.sesion("ana@ejemplo.co").await, cerrada.sesion("luis@ejemplo.co").await);
+    let reservar = async |ficha: &str| {
+        let completar = |solicitud: reqwest::RequestBuilder| {
+            solicitud.bearer_auth(ficha).header("idempotency-key", "la-misma").json(&reserva())
+        };
+        cerrada.0.servicio.pedir(Method::POST, "/vuelos/reserva", completar).await.con(200)
+    };
+    let (de_ana, de_luis, de_nadie) = (reservar(&ana.ficha).await, reservar(&luis.ficha).await, reservar(CLAVE).await);
+    assert_eq!((&de_ana["id_cliente"], &de_luis["id_cliente"]), (&ana.id.into(), &luis.id.into()));
+    assert_eq!(de_nadie["id_cliente"], Value::Null);
+    assert_eq!(reservar(&ana.ficha).await, de_ana);
+}
