@@ -32,9 +32,14 @@ impl Crudo {
         timeout(PLAZO, self.0.write_all(bytes)).await.expect("el servicio dejó de leer")
     }
 
-    /// Cierra sólo el sentido de ida: todavía se puede leer.
+    /// Cierra sólo el sentido de ida: todavía se puede leer. Si el servicio ya cerró, no hay nada que cerrar.
     pub async fn dejar_de_enviar(&mut self) {
-        self.0.shutdown().await.unwrap();
+        let _ = self.0.shutdown().await;
+    }
+
+    /// Espera a que haya algo que leer, aunque sea el cierre.
+    pub async fn esperar_respuesta(&self) {
+        timeout(PLAZO, self.0.readable()).await.expect("el servicio no respondió").unwrap();
     }
 
     /// Todo lo que llega hasta que el servicio cierra; vacío si cierra sin responder.

@@ -11,10 +11,16 @@ use crate::historia::{Clase, Desenlace, Efecto, Historia, Intento, Peticion};
 
 /// Los efectos de cada solicitud, por su correlación.
 type Efectos<'a> = HashMap<&'a str, Vec<&'a Mensaje>>;
+/// Cuántos eventos causó cada comando.
+type Causados = HashMap<Uuid, usize>;
 
 pub fn juzgar(historia: &Historia, datos: &Datos, peticiones: &[Peticion]) {
     let efectos = datos.por_correlacion();
-    let juez = Juez { historia, datos, efectos: &efectos };
+    let mut causados = Causados::new();
+    for causa in datos.eventos().filter_map(|evento| evento.causa) {
+        *causados.entry(causa).or_default() += 1;
+    }
+    let juez = Juez { historia, datos, efectos: &efectos, causados: &causados };
     for peticion in peticiones {
         if peticion.clave.is_some() {
             juez.con_clave(peticion);
@@ -35,6 +41,7 @@ struct Juez<'a> {
     historia: &'a Historia,
     datos: &'a Datos,
     efectos: &'a Efectos<'a>,
+    causados: &'a Causados,
 }
 
 impl Juez<'_> {
@@ -115,7 +122,7 @@ impl Juez<'_> {
         exigir(self.historia, resultado.comando == efecto.comando(), Clase::Inconsistente, || {
             format!("el resultado de {efecto:?} {id_comando} es de {}", resultado.comando)
         });
-        let causados = self.datos.eventos().filter(|evento| evento.causa == Some(*id_comando)).count();
+        let causados = self.causados.get(id_comando).copied().unwrap_or_default();
         let Some(rechazo) = &resultado.rechazo else {
             return exigir(self.historia, causados == 1, Clase::Inconsistente, || {
                 format!("{efecto:?} {id_comando}, ejecutado, causó {causados} eventos")
