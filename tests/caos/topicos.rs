@@ -18,6 +18,8 @@ pub const TOPICOS: [&str; 4] = ["comandos-reserva", "comandos-usuario", "eventos
 
 const SUSCRIPCION: &str = "caos";
 const PLAZO: Duration = Duration::from_secs(20);
+/// Cuántas veces se intenta una lectura que se puede repetir.
+const INTENTOS: usize = 3;
 /// Cuánto calla un tópico que ya se leyó entero.
 const SILENCIO: Duration = Duration::from_secs(3);
 
@@ -79,8 +81,18 @@ pub async fn leer_todo(url: &str, topico: &str) -> Result<Vec<Recibido>, Fallo> 
     leer(&mut consumidor, usize::MAX).await
 }
 
-/// Lee los primeros mensajes de un tópico, sin consumirlos.
+/// Lee los primeros mensajes de un tópico, sin consumirlos. Con otro cliente si el primero se queda sin respuesta: el
+/// bróker puede estar volviendo.
 pub async fn primeros(url: &str, topico: &str, cuantos: usize) -> Result<Vec<Recibido>, Fallo> {
+    for _ in 1..INTENTOS {
+        if let Ok(leidos) = primeros_de_una_vez(url, topico, cuantos).await {
+            return Ok(leidos);
+        }
+    }
+    primeros_de_una_vez(url, topico, cuantos).await
+}
+
+async fn primeros_de_una_vez(url: &str, topico: &str, cuantos: usize) -> Result<Vec<Recibido>, Fallo> {
     let cliente = conectar(url).await?;
     let mut consumidor = consumidor(&cliente, topico, &format!("caos-{}", uuid::Uuid::new_v4()), false).await?;
     let leidos = leer(&mut consumidor, cuantos).await;
