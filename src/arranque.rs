@@ -40,7 +40,7 @@ const CONEXIONES_MENSAJERIA: usize = 6;
 #[derive(Debug, Error)]
 pub enum ErrorArranque {
     /// Una variable no sirve.
-    #[error("configuración: {0}")]
+    #[error(transparent)]
     Config(#[from] ErrorConfig),
     /// No se puede escuchar donde se pidió.
     #[error("no se puede escuchar en {0}")]

@@ -208,7 +208,7 @@ const fn titulo(clase: Clase) -> &'static str {
         Clase::Caducado => "Ya no se guarda",
         Clase::Ocupado => "Los datos están ocupados",
         Clase::DemasiadoFrecuente => "Demasiadas solicitudes",
-        Clase::NoProcesable => "Los datos se refieren a algo que no existe",
+        Clase::NoProcesable => "Los datos se entienden, pero no se pueden procesar",
         Clase::NoDisponible => "El servicio no está disponible",
         Clase::Interno => "Error interno",
     }
