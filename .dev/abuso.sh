@@ -17,14 +17,7 @@ schemathesis_carpeta() {
 
 schemathesis_valido() { "$1/bin/python" -c 'import schemathesis.cli' 2>/dev/null; }
 
-schemathesis_descargar() {
-  local python
-  python=$(buscar_python) || { decir 'no hay un Python con venv' && return 1; }
-  decir 'se instala Schemathesis (una sola vez)…'
-  "$python" -m venv "$1" &&
-    timeout --foreground "$PLAZO_DESCARGA" "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
-      --only-binary :all: --requirement "$SCHEMATHESIS_REQUISITOS" </dev/null
-}
+schemathesis_descargar() { venv_crear "$1" Schemathesis --requirement "$SCHEMATHESIS_REQUISITOS"; }
 
 schemathesis_preparar() { cache_asegurar "$(schemathesis_carpeta)" schemathesis_valido schemathesis_descargar; }
 

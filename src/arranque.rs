@@ -22,6 +22,7 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::claves::clave;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::fabrica_pg::FabricaPg;
 use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
     Atraso, ErrorCambioDeBus, anotar_uso, comprobar_vacio,
@@ -30,7 +31,7 @@ use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
-use crate::seedwork::infraestructura::unidad_trabajo_pg::{FabricaPg, UnidadTrabajoPg};
+use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 use crate::servicios::Servicios;
 
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.

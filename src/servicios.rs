@@ -2,9 +2,9 @@
 
 use crate::modulos::clientes::ServiciosClientes;
 use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::infraestructura::fabrica_pg::FabricaPg;
 use crate::seedwork::infraestructura::mensajeria::despachador::Despachador;
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
-use crate::seedwork::infraestructura::unidad_trabajo_pg::FabricaPg;
 
 /// Los servicios de todos los módulos. Cada módulo pide los suyos con `AsRef`.
 pub struct Servicios {

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{Config, ErrorConfig, Opciones};
 
 /// Las variables que no admiten cualquier valor, con uno que no admiten.
-const CON_VALOR_MALO: [(&str, &str); 35] = [
+const CON_VALOR_MALO: [(&str, &str); 38] = [
     ("DATABASE_URL", "mysql://yo:secreto@x/y"),
     ("DATABASE_URL_ARCHIVO", "/no/existe"),
     ("AEROALPES_ESCUCHA", "localhost"),
@@ -44,6 +44,9 @@ const CON_VALOR_MALO: [(&str, &str); 35] = [
     ("AEROALPES_GUARDAR_DESCARTADAS_DIAS", "-1"),
     ("AEROALPES_GUARDAR_CLAVES_DIAS", "8"),
     ("PULSAR_URL", "http://yo:secreto@x"),
+    ("PULSAR_TOKEN", "un secreto"),
+    ("PULSAR_TOKEN_ARCHIVO", "/no/existe"),
+    ("PULSAR_TLS_CA", "/no/existe"),
     ("PULSAR_ADDRESS", "servidor:6650"),
     ("BROKER_HOST", "dos palabras"),
     ("AEROALPES_BUS", "kafka"),
@@ -52,19 +55,29 @@ const CON_VALOR_MALO: [(&str, &str); 35] = [
 /// Las que admiten cualquiera: son carpetas, y se sabe si sirven al usarlas.
 const CARPETAS: [&str; 1] = ["AEROALPES_DATOS"];
 
+/// Con qué se llega a Pulsar: sin esto, lo suyo no se lee.
+const CON_PULSAR: (&str, &str) = ("PULSAR_URL", "pulsar+ssl://b:6651");
+
 fn leer(nombre: &str, valor: &OsStr) -> Result<Config, ErrorConfig> {
-    let entorno = |pedida: &str| (pedida == nombre).then(|| valor.to_owned());
+    let es_de_pulsar = nombre.starts_with("PULSAR_T");
+    let entorno = |pedida: &str| match pedida {
+        _ if pedida == nombre => Some(valor.to_owned()),
+        _ if es_de_pulsar && pedida == CON_PULSAR.0 => Some(CON_PULSAR.1.into()),
+        _ => None,
+    };
     Config::leer(&entorno, Opciones::default(), PathBuf::from("/datos"))
 }
 
 #[test]
 fn la_tabla_de_valores_malos_las_tiene_todas() {
     let leidas = RefCell::new(BTreeSet::new());
-    let entorno = |nombre: &str| {
-        leidas.borrow_mut().insert(nombre.to_owned());
-        None
-    };
-    assert!(Config::leer(&entorno, Opciones::default(), PathBuf::new()).is_ok());
+    for con_pulsar in [false, true] {
+        let entorno = |nombre: &str| {
+            leidas.borrow_mut().insert(nombre.to_owned());
+            (con_pulsar && nombre == CON_PULSAR.0).then(|| CON_PULSAR.1.into())
+        };
+        assert!(Config::leer(&entorno, Opciones::default(), PathBuf::new()).is_ok());
+    }
     let leidas = leidas.into_inner();
     let conocidas = CON_VALOR_MALO.iter().map(|(nombre, _)| *nombre).chain(CARPETAS).map(str::to_owned);
     assert_eq!(leidas, conocidas.collect::<BTreeSet<_>>());

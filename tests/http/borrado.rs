@@ -98,29 +98,39 @@ async fn una_orden_pendiente_sobre_quien_se_borro_acaba_rechazada() {
     assert_eq!(preguntar().await["problema"]["type"], "urn:aeroalpes:problema:usuario-no-existe");
 }
 
+/// Reserva y borra a la vez: los dos esperan la misma fila, en ese orden, y cuando están en la cola se suelta.
+async fn mientras_se_borra<R>(
+    prueba: &Prueba,
+    usuario: &str,
+    reserva_primero: bool,
+    reservar: impl Future<Output = R>,
+) -> R {
+    let bloqueo = FilaBloqueada::nueva(&prueba.base, "usuarios", usuario).await;
+    let en_la_cola = async |cuantos: i64| prueba.base.esperar_bloqueadas(cuantos).await;
+    let (reservado, borrado, ()) = tokio::join!(
+        async {
+            en_la_cola(i64::from(!reserva_primero)).await;
+            reservar.await
+        },
+        async {
+            en_la_cola(i64::from(reserva_primero)).await;
+            borrar(prueba, usuario).await
+        },
+        async {
+            en_la_cola(2).await;
+            bloqueo.soltar().await;
+        }
+    );
+    borrado.con(204);
+    reservado
+}
+
 #[tokio::test]
 async fn quien_reserva_y_quien_borra_se_esperan_y_no_queda_nada_huerfano() {
     let prueba = Prueba::nueva().await;
     for reserva_primero in [true, false] {
         let ana = prueba.sembrar_usuario().await;
-        let bloqueo = FilaBloqueada::nueva(&prueba.base, "usuarios", &ana).await;
-        // El que llega segundo, cuando el primero ya está en la cola.
-        let despues = async |turno: i64| prueba.base.esperar_bloqueadas(turno).await;
-        let (creada, borrado, ()) = tokio::join!(
-            async {
-                despues(i64::from(!reserva_primero)).await;
-                reservar(&prueba, &ana).await
-            },
-            async {
-                despues(i64::from(reserva_primero)).await;
-                borrar(&prueba, &ana).await
-            },
-            async {
-                despues(2).await;
-                bloqueo.soltar().await;
-            }
-        );
-        borrado.con(204);
+        let creada = mientras_se_borra(&prueba, &ana, reserva_primero, reservar(&prueba, &ana)).await;
         if reserva_primero {
             creada.con(200);
         } else {
@@ -135,23 +145,7 @@ async fn una_reserva_encargada_a_nombre_de_quien_se_borra_va_antes_o_se_rechaza(
     let prueba = Prueba::nueva().await;
     for reserva_primero in [true, false] {
         let ana = prueba.sembrar_usuario().await;
-        let bloqueo = FilaBloqueada::nueva(&prueba.base, "usuarios", &ana).await;
-        let despues = async |turno: i64| prueba.base.esperar_bloqueadas(turno).await;
-        let (resultado, borrado, ()) = tokio::join!(
-            async {
-                despues(i64::from(!reserva_primero)).await;
-                encargar(&prueba, &ana).await
-            },
-            async {
-                despues(i64::from(reserva_primero)).await;
-                borrar(&prueba, &ana).await
-            },
-            async {
-                despues(2).await;
-                bloqueo.soltar().await;
-            }
-        );
-        borrado.con(204);
+        let resultado = mientras_se_borra(&prueba, &ana, reserva_primero, encargar(&prueba, &ana)).await;
         if reserva_primero {
             assert_eq!(resultado["estado"], "ejecutado", "{resultado}");
         } else {

@@ -10,11 +10,11 @@ use aeroalpes::modulos::clientes::{self, EntregaPorConsola, Fichas, PlazosFichas
 use aeroalpes::modulos::vuelos;
 use aeroalpes::seedwork::aplicacion::mediador::Mediador;
 use aeroalpes::seedwork::infraestructura::conexiones::{Conexiones, PlazosPg};
+use aeroalpes::seedwork::infraestructura::fabrica_pg::FabricaPg;
 use aeroalpes::seedwork::infraestructura::idempotencia::Huellas;
 use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::Enrutador;
 use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
-use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::FabricaPg;
 use aeroalpes::servicios::Servicios;
 use axum::Router;
 use axum::body::Body;

@@ -4,22 +4,37 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::apoyo::{Prueba, cambiar, crear};
+use crate::apoyo::{Aceptado, Prueba, cambiar, crear};
 use crate::comun::servicio::ejecutar;
 use crate::oyente::{Oyente, publicar};
 
 const TOPICO: &str = "comandos-reserva";
 
+/// Un servicio con un comando ya aceptado, de cuyo mensaje salen los demás, y quien lee sus letras muertas.
+struct Escenario {
+    prueba: Prueba,
+    muertas: Oyente,
+    bueno: Aceptado,
+    datos: Vec<u8>,
+    esquema: String,
+}
+
+impl Escenario {
+    async fn nuevo() -> Self {
+        let prueba = Prueba::nueva().await;
+        let mut comandos = Oyente::nuevo(&prueba.broker.url, TOPICO).await;
+        let muertas = Oyente::nuevo(&prueba.broker.url, "comandos-reserva-aeroalpes-dlq").await;
+        let bueno = crear(&prueba.servicio).await;
+        let datos = comandos.esperar(&bueno.id_comando).await.datos;
+        let esquema = prueba.broker.esquema(TOPICO).await["data"].as_str().unwrap().to_owned();
+        Self { prueba, muertas, bueno, datos, esquema }
+    }
+}
+
 #[tokio::test]
 async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cumple() {
-    let prueba = Prueba::nueva().await;
-    let url = &prueba.broker.url;
-    let mut comandos = Oyente::nuevo(url, TOPICO).await;
-    let mut muertas = Oyente::nuevo(url, "comandos-reserva-aeroalpes-dlq").await;
-    let bueno = crear(&prueba.servicio).await;
-    let datos = comandos.esperar(&bueno.id_comando).await.datos;
-    let esquema = prueba.broker.esquema(TOPICO).await;
-    let esquema = esquema["data"].as_str();
+    let Escenario { prueba, mut muertas, bueno, datos, esquema } = Escenario::nuevo().await;
+    let (url, esquema) = (&prueba.broker.url, Some(esquema.as_str()));
     // Con otra identidad, que si no sería una repetición.
     let otra = uuid::Uuid::now_v7().to_string();
     let ajeno = cambiar(&cambiar(&datos, &bueno.id_comando, &otra), "CrearReserva", "BorraReserva");
@@ -78,18 +93,12 @@ async fn lo_que_nadie_puede_atender_llega_a_letras_muertas_y_lo_siguiente_se_cum
 
 #[tokio::test]
 async fn lo_que_pediria_demasiada_memoria_llega_a_letras_muertas() {
-    let prueba = Prueba::nueva().await;
+    let Escenario { prueba, mut muertas, datos, esquema, .. } = Escenario::nuevo().await;
     let url = &prueba.broker.url;
-    let mut comandos = Oyente::nuevo(url, TOPICO).await;
-    let mut muertas = Oyente::nuevo(url, "comandos-reserva-aeroalpes-dlq").await;
-    let bueno = crear(&prueba.servicio).await;
-    let datos = comandos.esperar(&bueno.id_comando).await.datos;
-    let esquema = prueba.broker.esquema(TOPICO).await;
-    let esquema = esquema["data"].as_str().unwrap();
-    publicar(url, TOPICO, Some(esquema), &[], &vec![0; 2 * 1024 * 1024]).await;
+    publicar(url, TOPICO, Some(&esquema), &[], &vec![0; 2 * 1024 * 1024]).await;
     assert!(muertas.siguiente().await.propiedades["motivo"].contains("ocupa más de 1048576 bytes"));
     // El bróker lo admite: sólo añade un campo que puede faltar. Dice que ocupa 2 GB, y no trae ni un byte.
-    let mut ajeno: Value = serde_json::from_str(esquema).unwrap();
+    let mut ajeno: Value = serde_json::from_str(&esquema).unwrap();
     let fijo = json!(["null", {"type": "fixed", "name": "Enorme", "size": 2_000_000_000}]);
     ajeno["fields"].as_array_mut().unwrap().push(json!({"name": "x", "type": fijo, "default": null}));
     publicar(url, TOPICO, Some(&ajeno.to_string()), &[], &[&datos[..], &[2]].concat()).await;

@@ -3,10 +3,12 @@
 //! Cada prueba empieza con un bróker sin tópicos ni esquemas, para que el orden de registro sea el suyo.
 
 mod apoyo;
+mod comprobaciones;
 #[path = "../comun/mod.rs"]
 mod comun;
 
-use apoyo::{Broker, Encabezado, Programa, SUB_COMANDOS, SUB_EVENTOS, TOPICOS, administracion, broker, servicio};
+use apoyo::{Broker, Programa, SUB_COMANDOS, SUB_EVENTOS, TOPICOS, administracion, broker, servicio};
+use comprobaciones::{comprobar_mostrados, comprobar_notificados, comprobar_propiedades};
 use comun::servicio::Servicio;
 use comun::{BaseDePrueba, hasta};
 use serde_json::{Value, json};
@@ -56,39 +58,6 @@ async fn crear_y_pagar(servicio: &Servicio) -> String {
     let id = servicio.post("/vuelos/reserva", &cuerpo()).await.con(200)["id"].as_str().unwrap().to_owned();
     servicio.ordenar(&format!("/vuelos/reserva/{id}/pagar")).await.con(200);
     id
-}
-
-fn comprobar_notificados(eventos: &[Value], id: &str) {
-    for (evento, estado) in eventos.iter().zip(["PENDIENTE", "PAGADA"]) {
-        assert_eq!((&evento["id_reserva"], &evento["estado"]), (&json!(id), &json!(estado)), "{evento}");
-        assert_eq!(evento["id_cliente"], Value::Null);
-        assert!(evento["fecha_creacion"].is_i64(), "{evento}");
-    }
-}
-
-fn comprobar_mostrados(eventos: &[Value], id: &str) {
-    for (evento, tipo) in eventos.iter().zip(["ReservaCreada", "ReservaPagada"]) {
-        assert_eq!((&evento["data"]["id_reserva"], &evento["type"]), (&json!(id), &json!(tipo)), "{evento}");
-        for miembro in ["id", "time", "ingestion", "specversion", "datacontenttype", "service_name"] {
-            assert!(!evento[miembro].is_null(), "{miembro} vacío en {evento}");
-        }
-    }
-}
-
-/// La clave, el momento y las propiedades que declara `docs/asyncapi.json`.
-fn comprobar_propiedades(mensaje: &Encabezado, clave: &str) {
-    let documento: Value = serde_json::from_str(include_str!("../../docs/asyncapi.json")).unwrap();
-    let declaradas = &documento["components"]["schemas"]["Propiedades"];
-    let obligatorias: Vec<String> = serde_json::from_value(declaradas["required"].clone()).unwrap();
-    for propiedad in &obligatorias {
-        assert!(mensaje.propiedades[propiedad].is_string(), "falta {propiedad}: {}", mensaje.propiedades);
-    }
-    for propiedad in mensaje.propiedades.as_object().unwrap().keys() {
-        assert!(declaradas["properties"][propiedad].is_object(), "{propiedad} no está declarada");
-    }
-    assert_eq!(mensaje.propiedades["type"], "ReservaPagada");
-    assert_eq!(mensaje.clave, clave);
-    assert!(mensaje.con_momento);
 }
 
 #[tokio::test]

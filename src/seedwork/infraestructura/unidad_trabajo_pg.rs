@@ -10,13 +10,12 @@ use tokio::sync::Notify;
 use super::averias::{Guarda, quitada};
 use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
-use super::lector_pg::LectorPg;
 use super::mensajeria::resultados::{entrada, resultado};
 use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
-use crate::seedwork::aplicacion::unidad_trabajo::{Fabrica, UnidadTrabajo};
+use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -51,6 +50,29 @@ impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
 }
 
 impl<S> UnidadTrabajoPg<S> {
+    /// Una que todavía no ha hecho nada, ni tiene conexión.
+    pub(super) const fn nueva(
+        conexiones: Conexiones,
+        servicios: Arc<S>,
+        contexto: Contexto,
+        aviso: Arc<Notify>,
+    ) -> Self {
+        Self {
+            conexiones,
+            servicios,
+            contexto,
+            arriendo: None,
+            abierta: false,
+            rota: false,
+            escrituras: Vec::new(),
+            salida: Vec::new(),
+            eventos: Vec::new(),
+            puntos: 0,
+            aviso,
+            hay_mensajes: false,
+        }
+    }
+
     /// Anota una escritura. Si ya hay otra de la misma fila, escribe antes lo anotado.
     ///
     /// # Errors
@@ -262,47 +284,5 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
         if puede_seguir && (!self.abierta || self.orden("ROLLBACK").await.is_ok()) {
             self.devolver_conexion();
         }
-    }
-}
-
-/// Abre unidades de trabajo y lectores. Leer no comparte conexiones con escribir: así las lecturas no esperan a
-/// las órdenes que esperan una fila bloqueada.
-pub struct FabricaPg<S> {
-    escritura: Conexiones,
-    lectura: Conexiones,
-    servicios: Arc<S>,
-    aviso: Arc<Notify>,
-}
-
-impl<S> FabricaPg<S> {
-    /// Una fábrica con los servicios que piden los handlers; avisa cuando una orden deja mensajes por salir.
-    pub fn nueva(escritura: Conexiones, lectura: Conexiones, servicios: S, aviso: Arc<Notify>) -> Self {
-        Self { escritura, lectura, servicios: Arc::new(servicios), aviso }
-    }
-}
-
-impl<S: Send + Sync + 'static> Fabrica for FabricaPg<S> {
-    type Udt = UnidadTrabajoPg<S>;
-    type Lector = LectorPg<S>;
-
-    fn abrir(&self, contexto: Contexto) -> UnidadTrabajoPg<S> {
-        UnidadTrabajoPg {
-            conexiones: self.escritura.clone(),
-            servicios: Arc::clone(&self.servicios),
-            contexto,
-            arriendo: None,
-            abierta: false,
-            rota: false,
-            escrituras: Vec::new(),
-            salida: Vec::new(),
-            eventos: Vec::new(),
-            puntos: 0,
-            aviso: Arc::clone(&self.aviso),
-            hay_mensajes: false,
-        }
-    }
-
-    fn lector(&self) -> LectorPg<S> {
-        LectorPg::nuevo(self.lectura.clone(), Arc::clone(&self.servicios))
     }
 }

@@ -170,6 +170,13 @@ mod pruebas {
     use super::*;
     use crate::seedwork::infraestructura::mensajeria::pulsar::esquema_ajeno;
 
+    #[test]
+    fn donde_se_acaban_los_datos_leer_falla() {
+        let (mut resto, mut byte) = (Resto { datos: b"a", falto: false }, [0]);
+        assert!(resto.read(&mut byte).is_ok_and(|leidos| leidos == 1) && !resto.falto);
+        assert!(resto.read(&mut byte).is_err() && resto.falto);
+    }
+
     /// Un esquema cualquiera, también de los que no se aceptan.
     fn esquema() -> impl Strategy<Value = Json> {
         let suelto =

@@ -1,0 +1,40 @@
+//! Quien abre las unidades de trabajo y los lectores sobre PostgreSQL.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::conexiones::Conexiones;
+use super::lector_pg::LectorPg;
+use super::unidad_trabajo_pg::UnidadTrabajoPg;
+use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
+
+/// Abre unidades de trabajo y lectores. Leer no comparte conexiones con escribir: así las lecturas no esperan a
+/// las órdenes que esperan una fila bloqueada.
+pub struct FabricaPg<S> {
+    escritura: Conexiones,
+    lectura: Conexiones,
+    servicios: Arc<S>,
+    aviso: Arc<Notify>,
+}
+
+impl<S> FabricaPg<S> {
+    /// Una fábrica con los servicios que piden los handlers; avisa cuando una orden deja mensajes por salir.
+    pub fn nueva(escritura: Conexiones, lectura: Conexiones, servicios: S, aviso: Arc<Notify>) -> Self {
+        Self { escritura, lectura, servicios: Arc::new(servicios), aviso }
+    }
+}
+
+impl<S: Send + Sync + 'static> Fabrica for FabricaPg<S> {
+    type Udt = UnidadTrabajoPg<S>;
+    type Lector = LectorPg<S>;
+
+    fn abrir(&self, contexto: Contexto) -> UnidadTrabajoPg<S> {
+        UnidadTrabajoPg::nueva(self.escritura.clone(), Arc::clone(&self.servicios), contexto, Arc::clone(&self.aviso))
+    }
+
+    fn lector(&self) -> LectorPg<S> {
+        LectorPg::nuevo(self.lectura.clone(), Arc::clone(&self.servicios))
+    }
+}
