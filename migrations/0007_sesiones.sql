@@ -12,7 +12,7 @@ CREATE TABLE administradores (
     concedida_en timestamptz NOT NULL DEFAULT now()
 );
 
--- Sólo los que pidió un usuario que no administra; los más viejos se van al llegar otros.
+-- Sólo los que pidió un usuario que no administra; la purga se lleva los que ya nadie puede preguntar.
 CREATE TABLE comandos_de_usuarios (
     id          uuid        PRIMARY KEY,
     id_usuario  uuid        NOT NULL,

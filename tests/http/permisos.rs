@@ -190,9 +190,6 @@ async fn una_reserva_queda_a_nombre_de_quien_la_crea() {
 async fn un_comando_aceptado_es_de_quien_lo_pidio() {
     let cerrada = Cerrada::nueva().await;
     let (ana, luis) = (cerrada.sesion("ana@ejemplo.co").await, cerrada.sesion("luis@ejemplo.co").await);
-    let viejos = "INSERT INTO comandos_de_usuarios (id, id_usuario, aceptado_en) SELECT gen_random_uuid(), \
-                  gen_random_uuid(), now() - interval '15 days' FROM generate_series(1, 6)";
-    cerrada.0.base.ordenar(viejos).await;
     let aceptado = cerrada.post("/vuelos/reserva-comando", &ana.ficha, &reserva()).await.con(202);
     let ruta = format!("/comandos/{}", aceptado["id_comando"].as_str().unwrap());
     cerrada.get(&ruta, &luis.ficha).await.problema(404, "comando-no-existe");
@@ -204,8 +201,7 @@ async fn un_comando_aceptado_es_de_quien_lo_pidio() {
     cerrada.get(&ruta, CLAVE).await.con(200);
     let reserva = cerrada.get(&format!("/vuelos/reserva/{}", id(&aceptado)), &ana.ficha).await.con(200);
     assert_eq!(reserva["id_cliente"], ana.id);
-    // Uno nuevo se lleva cuatro de los que ya nadie puede preguntar.
-    assert_eq!(cerrada.0.base.contar("SELECT count(*) FROM comandos_de_usuarios").await, 3);
+    assert_eq!(cerrada.0.base.contar("SELECT count(*) FROM comandos_de_usuarios").await, 1);
 }
 
 #[tokio::test]
@@ -244,4 +240,26 @@ async fn las_claves_de_idempotencia_son_de_quien_las_usa() {
     assert_eq!((&de_ana["id_cliente"], &de_luis["id_cliente"]), (&ana.id.into(), &luis.id.into()));
     assert_eq!(de_nadie["id_cliente"], Value::Null);
     assert_eq!(reservar(&ana.ficha).await, de_ana);
+}
+
+#[tokio::test]
+async fn repetir_con_clave_un_comando_que_no_salio_lo_saca_aunque_ya_conste_de_quien_es() {
+    let cerrada = Cerrada::nueva().await;
+    let ana = cerrada.sesion("ana@ejemplo.co").await;
+    let aceptar = async || {
+        let completar = |solicitud: reqwest::RequestBuilder| {
+            solicitud.bearer_auth(&ana.ficha).header("idempotency-key", "k").json(&reserva())
+        };
+        cerrada.0.servicio.pedir(Method::POST, "/vuelos/reserva-comando", completar).await.con(202)
+    };
+    let aceptado = aceptar().await;
+    let ruta = format!("/comandos/{}", aceptado["id_comando"].as_str().unwrap());
+    let cumplido = async || cerrada.get(&ruta, &ana.ficha).await.con(200)["estado"] == "ejecutado";
+    crate::comun::hasta("que se cumpla", cumplido).await;
+    // Como si el servicio hubiera muerto después de anotar de quién es y antes de sacarlo.
+    let olvidar = "DELETE FROM bandeja_salida; DELETE FROM resultados_comando; DELETE FROM bandeja_entrada; \
+                   DELETE FROM usuarios_reservas; DELETE FROM reservas";
+    cerrada.0.base.ordenar(olvidar).await;
+    assert_eq!(aceptar().await, aceptado);
+    crate::comun::hasta("que se cumpla", cumplido).await;
 }

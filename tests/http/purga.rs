@@ -104,6 +104,12 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     )
     .await;
 
+    base.ordenar(
+        "INSERT INTO comandos_de_usuarios (id, id_usuario, aceptado_en) SELECT gen_random_uuid(), gen_random_uuid(), \
+         now() - make_interval(days => dias) FROM unnest(ARRAY[13, 15]) AS dias",
+    )
+    .await;
+
     let dicho = purgar(&base).await;
     for linea in [
         "      1200  resultados de comandos",
@@ -113,6 +119,7 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
         "         1  eventos ajenos recibidos",
         "         1  letras muertas descartadas",
         "         1  claves de idempotencia",
+        "         1  dueños de comandos",
         "         1  instancias que ya no están",
     ] {
         assert!(dicho.contains(linea), "falta {linea}: {dicho}");

@@ -80,8 +80,69 @@ where
         if let Some(recordado) = recordado {
             return Ok(recordado);
         }
-        let recuerdo = (self.recordar)(self.comando.manejar(udt).await?)?;
-        udt.recordar(&self.solicitud, recuerdo.clone());
-        Ok(recuerdo)
+        match self.comando.manejar(udt).await {
+            Ok(salida) => {
+                let recuerdo = (self.recordar)(salida)?;
+                udt.recordar(&self.solicitud, recuerdo.clone());
+                Ok(recuerdo)
+            }
+            Err(error) if error.falla().is_some() => Err(error),
+            // Pudo cumplirse justo antes de tomar la clave, y el «no» ser por eso mismo.
+            Err(error) => {
+                let recordado = udt.reclamar(&self.solicitud).await.map_err(C::Error::de_negativa)?;
+                recordado.ok_or(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::*;
+    use crate::seedwork::aplicacion::resultados::ErrorResultados;
+
+    /// Da lo recordado a partir de la segunda vez que se le pregunta, como si otra confirmara entretanto.
+    #[derive(Default)]
+    struct Udt {
+        preguntas: usize,
+        recordado: Option<Recuerdo>,
+    }
+
+    impl Solicitudes for Udt {
+        async fn reclamar(&mut self, _: &Solicitud) -> Result<Option<Recuerdo>, Negativa> {
+            self.preguntas += 1;
+            Ok(self.recordado.clone().filter(|_| self.preguntas > 1))
+        }
+
+        fn recordar(&mut self, _: &Solicitud, recuerdo: Recuerdo) {
+            self.recordado = Some(recuerdo);
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    struct Rehusarse;
+
+    impl Comando for Rehusarse {
+        const NOMBRE: &'static str = "Rehusarse";
+        type Salida = ();
+        type Error = ErrorResultados;
+    }
+
+    impl Handler<Udt> for Rehusarse {
+        async fn manejar(self, _: &mut Udt) -> Result<(), ErrorResultados> {
+            Err(ErrorResultados::NoExiste)
+        }
+    }
+
+    async fn rehusarse(udt: &mut Udt) -> Result<Recuerdo, ErrorResultados> {
+        let solicitud = Solicitud { ambito: String::new(), clave: "k".into(), huella: [0; 32] };
+        UnaSolaVez { solicitud, comando: Rehusarse, recordar: |()| Ok(Recuerdo::new()) }.manejar(udt).await
+    }
+
+    #[tokio::test]
+    async fn si_otra_la_cumplio_entretanto_se_responde_lo_suyo_y_no_el_no_que_causo() {
+        let mut udt = Udt { recordado: Some(b"lo suyo".to_vec()), ..Udt::default() };
+        assert_eq!(rehusarse(&mut udt).await.unwrap(), b"lo suyo");
+        assert!(matches!(rehusarse(&mut Udt::default()).await, Err(ErrorResultados::NoExiste)));
     }
 }

@@ -18,8 +18,6 @@ const PASO: i32 = 500;
 const PAUSA: Duration = Duration::from_millis(50);
 /// Cada cuánto se da una pasada por todas las tablas.
 const CADA: Duration = Duration::from_mins(10);
-/// Cuánto se espera después de una falla de la base de datos.
-const RESPIRO: Duration = Duration::from_secs(1);
 
 /// Cuántos días se guarda cada cosa después de terminada.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +59,7 @@ const HISTORIAS: &str = "WITH viejos AS (SELECT posicion, id::text AS id_mensaje
      DELETE FROM bandeja_salida s USING viejos v WHERE s.posicion = v.posicion";
 
 /// Lo que se purga, en orden. Añadir una tabla es añadir aquí una línea, con un índice por la columna de su edad.
-const TABLAS: [Tabla; 8] = [
+const TABLAS: [Tabla; 9] = [
     Tabla::nueva("resultados de comandos", viejas!("resultados_comando", "terminado_en"), &[], |g| g.resultados),
     Tabla::nueva("historias", HISTORIAS, &[SUSCRIPCION_EVENTOS], |g| g.historias),
     Tabla::nueva(
@@ -100,6 +98,8 @@ const TABLAS: [Tabla; 8] = [
     ),
     Tabla::nueva("letras muertas descartadas", viejas!("letras_muertas", "descartada_en"), &[], |g| g.descartadas),
     Tabla::nueva("claves de idempotencia", viejas!("idempotencia", "creada_en"), &[], |g| g.claves),
+    // Quien pregunte por un comando propio que caducó hace poco todavía sabrá que caducó.
+    Tabla::nueva("dueños de comandos", viejas!("comandos_de_usuarios", "aceptado_en"), &[], |_| 14),
     // Una instancia viva late cada segundo.
     Tabla::nueva("instancias que ya no están", viejas!("instancias", "latido"), &[], |_| 1),
 ];
@@ -152,7 +152,7 @@ impl Purga {
                     if racha.fallo() {
                         warn!(%falla, "la purga espera a la base de datos");
                     }
-                    RESPIRO
+                    racha.pausa()
                 }
             };
             parar.run_until_cancelled(sleep(espera)).await;
@@ -164,20 +164,28 @@ impl Purga {
     /// # Errors
     /// Las de la base de datos; lo borrado antes, borrado está.
     pub async fn pasada(&self, parar: &CancellationToken) -> Result<Vec<(&'static str, u64)>, Falla> {
-        let mut cuentas = Vec::with_capacity(TABLAS.len());
+        let (mut cuentas, mut primera) = (Vec::with_capacity(TABLAS.len()), None);
         for tabla in &TABLAS {
-            let mut filas = 0;
-            while !parar.is_cancelled() {
-                let borradas = self.paso(tabla).await?;
-                filas += borradas;
-                if borradas < PASO.unsigned_abs().into() {
-                    break;
-                }
-                parar.run_until_cancelled(sleep(PAUSA)).await;
+            match self.recorrer(tabla, parar).await {
+                Ok(filas) => cuentas.push((tabla.nombre, filas)),
+                // Una tabla que no se deja no impide que se purguen las demás.
+                Err(falla) => primera = primera.or(Some(falla)),
             }
-            cuentas.push((tabla.nombre, filas));
         }
-        Ok(cuentas)
+        primera.map_or(Ok(cuentas), Err)
+    }
+
+    async fn recorrer(&self, tabla: &Tabla, parar: &CancellationToken) -> Result<u64, Falla> {
+        let mut filas = 0;
+        while !parar.is_cancelled() {
+            let borradas = self.paso(tabla).await?;
+            filas += borradas;
+            if borradas < PASO.unsigned_abs().into() {
+                break;
+            }
+            parar.run_until_cancelled(sleep(PAUSA)).await;
+        }
+        Ok(filas)
     }
 
     async fn paso(&self, tabla: &Tabla) -> Result<u64, Falla> {

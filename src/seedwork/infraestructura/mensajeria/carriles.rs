@@ -106,7 +106,6 @@ impl Carriles {
 
     async fn soltar(&self) -> Result<(), Falla> {
         self.conexiones.ejecutar(query("UPDATE carriles SET dueno = NULL WHERE dueno = $1").bind(self.id)).await?;
-        let olvidar = "DELETE FROM instancias WHERE id = $1 OR latido < clock_timestamp() - interval '1 hour'";
-        self.conexiones.ejecutar(query(olvidar).bind(self.id)).await.map(drop)
+        self.conexiones.ejecutar(query("DELETE FROM instancias WHERE id = $1").bind(self.id)).await.map(drop)
     }
 }

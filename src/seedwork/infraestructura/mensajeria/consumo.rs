@@ -137,11 +137,13 @@ impl<F: Fabrica> Consumo<F> {
             Err(FallaEntrega::Falla(falla @ Falla::Duplicado { .. })) => self.duplicado(entrega, &falla).await,
             Err(FallaEntrega::Falla(falla)) => self.aplazar(entrega, &falla).await,
         };
-        if let Err(falla) = destino {
-            warn!(id = entrega.id_mensaje, %falla, "la entrega se repetirá");
-            sleep(espera(veces(entrega.esperas), ESPERA_DEPENDENCIA)).await;
+        let Err(falla) = destino else { return };
+        warn!(id = entrega.id_mensaje, %falla, "la entrega se repetirá");
+        let espera = espera(veces(entrega.esperas), ESPERA_DEPENDENCIA);
+        // Contada en su fila, para que no les quite el lugar a las demás; si ni eso se puede, esperando aquí.
+        if self.entregas.hacer_esperar(entrega, espera).await.is_err() {
+            sleep(espera).await;
         }
-        self.aviso.notify_one();
     }
 
     /// En una tarea propia: un pánico al leer un mensaje es una falla más, y se cuenta.

@@ -79,7 +79,7 @@ pub struct Pedido {
     pub repetidas: usize,
 }
 
-/// Las primeras de cada clave, entre las nuevas o entre las que ya fallaron alguna vez.
+/// Las primeras de cada clave, entre esas. La que ya falló alguna vez es siempre la primera de la suya.
 macro_rules! primeras {
     ($cuales:literal, $limite:literal) => {
         concat!(
@@ -88,9 +88,7 @@ macro_rules! primeras {
             carril_propio!(),
             " AND ",
             $cuales,
-            " AND clave <> ALL($2) AND (suscripcion, clave) NOT IN ",
-            "(SELECT suscripcion, clave FROM entregas WHERE proximo_intento > clock_timestamp()) ",
-            "ORDER BY posicion LIMIT $3) miradas) ventana ",
+            " AND clave <> ALL($2) ORDER BY posicion LIMIT $3) miradas) ventana ",
             "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = ventana.suscripcion ",
             "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) ",
             "ORDER BY posicion LIMIT ",
@@ -189,9 +187,13 @@ impl Entregas {
     pub async fn pendientes(&self, dueno: Uuid, en_curso: &[Uuid], pedido: Pedido) -> Result<Halladas, Falla> {
         // Se mira una ventana: una clave con miles de entregas no obliga a recorrerlas todas para hallar la primera.
         const SQL: &str = concat!(
-            primeras!("intentos = 0 AND esperas = 0", "$4"),
+            primeras!(
+                "intentos = 0 AND esperas = 0 AND (suscripcion, clave) NOT IN \
+                 (SELECT suscripcion, clave FROM entregas WHERE intentos > 0 OR esperas > 0)",
+                "$4"
+            ),
             " UNION ALL ",
-            primeras!("(intentos > 0 OR esperas > 0)", "$5"),
+            primeras!("(intentos > 0 OR esperas > 0) AND proximo_intento <= now()", "$5"),
             " ORDER BY posicion LIMIT $4"
         );
         let [cuantas, repetidas] =

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ids::{IdsComando, VENTANA};
+use super::ids::IdsComando;
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Fin, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::resultados::{ConsultasResultados, Procedencia, Terminado};
@@ -89,18 +89,13 @@ pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Escritura {
     })
 }
 
-/// Anota de quién es un comando que se va a aceptar, y borra unos pocos de los que ya no se pueden preguntar.
+/// Anota de quién es un comando que se va a aceptar. El de una solicitud que se repite ya estaba anotado.
 ///
 /// # Errors
 /// Las de la base de datos.
 pub async fn anotar_dueno(conexiones: &Conexiones, id: Uuid, usuario: Uuid) -> Result<(), Falla> {
-    let sql = "WITH viejos AS (DELETE FROM comandos_de_usuarios WHERE id IN (SELECT id FROM comandos_de_usuarios \
-               WHERE aceptado_en < now() - make_interval(secs => $3) ORDER BY aceptado_en LIMIT 4 \
-               FOR UPDATE SKIP LOCKED)) INSERT INTO comandos_de_usuarios (id, id_usuario) VALUES ($1, $2)";
-    // El doble de la ventana: quien pregunte por uno caducado aún sabrá que lo fue.
-    let ventana = (VENTANA * 2).as_secs_f64();
-    conexiones.ejecutar(sqlx::query(sql).bind(id).bind(usuario).bind(ventana)).await?;
-    Ok(())
+    let sql = "INSERT INTO comandos_de_usuarios (id, id_usuario) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+    conexiones.ejecutar(sqlx::query(sql).bind(id).bind(usuario)).await.map(drop)
 }
 
 #[derive(FromRow)]
