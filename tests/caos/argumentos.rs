@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// Segundos entre dos fallas, de media, si no se pide otra cosa.
-const CADENCIA: u64 = 8;
+pub const CADENCIA: u64 = 8;
 /// Lo mismo cuando falta una guarda: cada daño tiene su falla, y tienen que salir todas.
 const CADENCIA_CON_AVERIA: u64 = 3;
 
@@ -39,6 +39,8 @@ pub struct Argumentos {
     pub segundos: u64,
     /// Cuántas fallas se inyectan.
     pub fallas: usize,
+    /// Si alguien dijo cuántas; si no, son al menos una cada [`CADENCIA`].
+    pub fallas_dichas: bool,
     /// De dónde salen el plan de fallas y lo que hace cada cliente.
     pub semilla: u64,
     /// El bus.
@@ -61,7 +63,12 @@ impl Argumentos {
             let escrito = error.print();
             ExitCode::from(if escrito.is_ok() { codigo } else { 2 })
         })?;
-        Ok(Self::de(&leidos))
+        let argumentos = Self::de(&leidos);
+        if argumentos.averia.is_some() && !cfg!(feature = "averias") {
+            eprintln!("caos: --averia necesita un programa con la característica «averias»: use ./dev caos");
+            return Err(ExitCode::from(2));
+        }
+        Ok(argumentos)
     }
 
     fn de(leidos: &ArgMatches) -> Self {
@@ -70,13 +77,14 @@ impl Argumentos {
         let cadencia = if averia.is_some() { CADENCIA_CON_AVERIA } else { CADENCIA };
         let por_defecto = usize::try_from(segundos.div_ceil(cadencia)).unwrap_or(usize::MAX);
         let bus = match leidos.get_one::<String>("bus").map(String::as_str) {
-            Some("pulsar") => Bus::Pulsar,
-            _ => Bus::Local,
+            Some("local") => Bus::Local,
+            _ => Bus::Pulsar,
         };
         let programa = leidos.get_one::<PathBuf>("programa").cloned();
         Self {
             segundos,
             fallas: leidos.get_one("fallas").copied().unwrap_or(por_defecto),
+            fallas_dichas: leidos.contains_id("fallas"),
             semilla: leidos.get_one("semilla").copied().unwrap_or_else(|| u64::from(rand::random::<u32>())),
             bus,
             solo: leidos.get_one::<String>("solo").cloned(),
@@ -111,7 +119,7 @@ fn orden() -> Command {
             Arg::new("bus")
                 .long("bus")
                 .value_name("BUS")
-                .help("Por dónde van los mensajes: local o pulsar [local]")
+                .help("Por dónde van los mensajes: local o pulsar [pulsar]")
                 .value_parser(PossibleValuesParser::new(["local", "pulsar"])),
         )
         .arg(

@@ -16,13 +16,20 @@ use super::instancias::Instancia;
 use super::intrusos;
 use super::mundo::Mundo;
 use super::plan::{Falla, Tipo};
+use super::procesos::ocurre;
 use super::recuperacion::{Exigencia, LIMITE, LIMITE_CONSUMIDOR, LIMITE_PULSAR, Regreso};
 use crate::Fallo;
 
 /// Más de lo que una instancia puede callar sin perder sus carriles.
 const CONGELADA: Duration = Duration::from_secs(6);
-/// Más que el plazo de los recibos de Pulsar, y que lo que tarda el bróker en soltar las claves de quien calla.
-const MAS_QUE_LOS_PLAZOS: Duration = Duration::from_millis(12_500);
+/// Más que lo que tarda el bróker en soltar las claves de quien calla: dos de sus latidos.
+const CALLADA: Duration = Duration::from_millis(12_500);
+/// Más que todo plazo que dependa del bróker: el de los recibos es de 10 s, y los de conectar, con sus repeticiones, 18 s.
+const MAS_QUE_LOS_PLAZOS: Duration = Duration::from_secs(21);
+/// Lo más que se espera a que se repartan los carriles.
+const REPARTO: Duration = Duration::from_secs(5);
+/// Cuántas veces se intenta ocupar las filas por las que todos compiten.
+const INTENTOS: usize = 5;
 /// Conexiones que se abren de más, como mucho: el servidor admite cien.
 const DE_SOBRA: usize = 100;
 
@@ -127,7 +134,12 @@ impl Saboteador<'_> {
     async fn congelar_instancia(&self, una: usize) -> Result<(), Fallo> {
         let (instancia, demas) = (&self.entorno.instancias[una], self.las_demas(una));
         let con_pulsar = self.entorno.pulsar.is_some();
-        let (rato, comandos) = if con_pulsar { (MAS_QUE_LOS_PLAZOS, LIMITE_CONSUMIDOR) } else { (CONGELADA, LIMITE) };
+        let (rato, comandos) = if con_pulsar { (CALLADA, LIMITE_CONSUMIDOR) } else { (CONGELADA, LIMITE) };
+        // Con carriles que perder: se congela a quien los tiene.
+        let repartidos =
+            "SELECT count(DISTINCT dueno) FROM carriles WHERE latido > clock_timestamp() - interval '3 seconds'";
+        let cuantas = i64::try_from(self.entorno.instancias.len())?;
+        ocurre(REPARTO, async || self.entorno.contar(repartidos).await.is_ok_and(|duenas| duenas == cuantas)).await;
         let desde = Regreso::ahora();
         instancia.senalar(Signal::SIGSTOP).await;
         let exigencia = Exigencia { instancias: &demas, comandos, salida: LIMITE };
@@ -196,14 +208,20 @@ impl Saboteador<'_> {
     async fn llenar_fondo(&self, rato: Duration) -> Result<(), Fallo> {
         let ids = self.mundo.todas_las_calientes();
         let mut conexion = self.entorno.conectar().await?;
-        sqlx::raw_sql("BEGIN; SET LOCAL lock_timeout = '2s'").execute(&mut conexion).await?;
-        // Puede chocar con el servicio, que las bloquea en otro orden: entonces ocupa las que alcanzó.
         let sql = "SELECT id FROM reservas WHERE id = ANY($1) ORDER BY id FOR UPDATE";
-        if sqlx::query(sql).bind(&ids).execute(&mut conexion).await.is_ok() {
-            sleep(rato).await;
+        for _ in 0..INTENTOS {
+            sqlx::raw_sql("BEGIN; SET LOCAL lock_timeout = '2s'").execute(&mut conexion).await?;
+            // Puede chocar con el servicio, que las bloquea en otro orden.
+            let ocupadas = sqlx::query(sql).bind(&ids).execute(&mut conexion).await.is_ok();
+            if ocupadas {
+                sleep(rato).await;
+            }
+            sqlx::raw_sql("ROLLBACK").execute(&mut conexion).await?;
+            if ocupadas {
+                return Ok(());
+            }
         }
-        sqlx::raw_sql("ROLLBACK").execute(&mut conexion).await?;
-        Ok(())
+        Err("no se pudieron ocupar las filas calientes".into())
     }
 
     /// Ocupa las conexiones que el servidor tiene libres y corta las del servicio, que no podrá abrir otras.

@@ -35,7 +35,9 @@ use entorno::Entorno;
 use fallas::Saboteador;
 use mundo::Mundo;
 use plan::{Falla, Tipo};
-use resumen::Corrida;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use resumen::{Corrida, fallas_debidas};
 
 /// Lo que impide seguir: un tropiezo del comprobador, no un defecto del servicio.
 type Fallo = Box<dyn Error + Send + Sync>;
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
 }
 
 async fn hasta_que_interrumpan(argumentos: Argumentos) -> Result<ExitCode, Fallo> {
+    let Argumentos { bus, segundos, fallas, semilla, .. } = &argumentos;
+    println!("caos: bus={} segundos={segundos} fallas={fallas} semilla={semilla}", bus.nombre());
     let carpeta = Carpeta::nueva(argumentos.conservar)?;
     let (mut interrumpir, mut terminar) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let entorno = tokio::select! {
@@ -101,11 +105,10 @@ impl Carpeta {
 }
 
 async fn correr(argumentos: &Argumentos, entorno: &Entorno) -> Result<ExitCode, Fallo> {
-    let Argumentos { bus, segundos, fallas, semilla, .. } = argumentos;
-    println!("caos: bus={} segundos={segundos} fallas={fallas} semilla={semilla}", bus.nombre());
+    let semilla = argumentos.semilla;
     let mundo = Arc::new(entorno.mundo());
     let (inicio, sin_vigilar) = (Instant::now(), CancellationToken::new());
-    let clientes = trafico::empezar(&mundo, *semilla);
+    let clientes = trafico::empezar(&mundo, semilla);
     let romper = async {
         let inyectadas = romper(argumentos, entorno, &mundo, inicio).await;
         let trafico = inicio.elapsed();
@@ -123,7 +126,7 @@ async fn correr(argumentos: &Argumentos, entorno: &Entorno) -> Result<ExitCode, 
         duracion.as_secs_f64()
     );
     juez::asentar(entorno).await;
-    let calma = juez::en_calma(entorno, *semilla).await?;
+    let calma = juez::en_calma(entorno, semilla).await?;
     juez::juzgar(entorno, &calma).await?;
     Ok(Corrida { argumentos: argumentos.clone(), operaciones, duracion, inyectadas }.cerrar(&entorno.historia))
 }
@@ -144,6 +147,17 @@ async fn romper(
         if Instant::now() >= limite {
             break;
         }
+        contar(inicio, &falla);
+        saboteador.inyectar(&falla).await?;
+        inyectadas.push(falla.tipo);
+    }
+    // Las fallas que duran más que su turno alargan la corrida: se les añaden otras, breves, para que no baje el ritmo.
+    let mut azar = StdRng::seed_from_u64(argumentos.semilla);
+    while !argumentos.fallas_dichas
+        && inyectadas.len() < fallas_debidas(inicio.elapsed().max(argumentos.duracion()))
+        && Instant::now() < limite
+    {
+        let falla = plan::breve(argumentos.bus, &mut azar);
         contar(inicio, &falla);
         saboteador.inyectar(&falla).await?;
         inyectadas.push(falla.tipo);

@@ -50,13 +50,15 @@ const TIPOS: [(Tipo, &str, f64); 18] = [
     (Tipo::PulsarKill9, "pulsar-kill9", 22.0),
     (Tipo::PulsarParada, "pulsar-parada", 24.0),
     (Tipo::BrokerRechaza, "broker-rechaza", 4.0),
-    (Tipo::BrokerInalcanzable, "broker-inalcanzable", 16.0),
+    (Tipo::BrokerInalcanzable, "broker-inalcanzable", 25.0),
 ];
 
 /// Cuánto de la corrida pueden ocupar las fallas, para que quede tiempo de que todo se mueva.
 const OCUPACION: f64 = 0.85;
 /// Lo que dura una falla que no es para una corrida corta, en segundos.
 const LARGA: f64 = 12.0;
+/// Lo que dura, como mucho, una falla breve, en segundos.
+const BREVE: f64 = 1.0;
 
 impl Tipo {
     /// Los que hay con ese bus.
@@ -118,6 +120,13 @@ pub fn trazar(argumentos: &Argumentos) -> Vec<Falla> {
     elegidos.truncate(argumentos.fallas);
     let momentos = std::iter::successors(Some(Duration::ZERO), |momento| Some(*momento + intervalo));
     elegidos.into_iter().zip(momentos).map(|(tipo, momento)| Falla { momento, tipo, semilla: azar.random() }).collect()
+}
+
+/// Una falla breve cualquiera, para ahora mismo.
+pub fn breve(bus: Bus, azar: &mut StdRng) -> Falla {
+    let tipos: Vec<_> = Tipo::del(bus).into_iter().filter(|tipo| tipo.costo() <= BREVE).collect();
+    let tipo = tipos.choose(azar).copied().unwrap_or(Tipo::RedCortada);
+    Falla { momento: Duration::ZERO, tipo, semilla: azar.random() }
 }
 
 /// Cuánto hay que evitar las caras para que, de media, cada una quepa en su tiempo: de 0, todas por igual, a 2.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::argumentos::Argumentos;
+use super::argumentos::{Argumentos, CADENCIA};
 use super::historia::{Clase, Defecto, Historia};
 use super::plan::Tipo;
 
@@ -22,7 +22,8 @@ pub struct Corrida {
 }
 
 impl Corrida {
-    /// Cuenta los defectos y cierra con la línea que los resume; falla si hubo alguno o si no hizo lo bastante.
+    /// Cuenta los defectos y cierra con la línea que los resume; falla si hubo alguno o si no hizo lo bastante. Con una
+    /// guarda quitada, falla si no halló ninguno.
     pub fn cerrar(&self, historia: &Historia) -> ExitCode {
         let (defectos, faltas) = (historia.defectos(), self.faltas());
         for clase in [Clase::Perdida, Clase::Duplicada, Clase::Desordenada, Clase::Inconsistente, Clase::Lenta] {
@@ -53,7 +54,7 @@ impl Corrida {
             cuantos(Clase::Inconsistente),
             p99(historia)
         );
-        let bien = if self.argumentos.averia.is_some() { danos == 0 } else { defectos.is_empty() && faltas.is_empty() };
+        let bien = if self.argumentos.averia.is_some() { danos > 0 } else { defectos.is_empty() && faltas.is_empty() };
         if bien { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
@@ -68,6 +69,9 @@ impl Corrida {
         if self.inyectadas.len() < self.argumentos.fallas {
             faltas.push(format!("se inyectaron {} fallas de {}", self.inyectadas.len(), self.argumentos.fallas));
         }
+        if !self.argumentos.fallas_dichas && self.inyectadas.len() < fallas_debidas(self.duracion) {
+            faltas.push(format!("se inyectó menos de una falla cada {CADENCIA} s"));
+        }
         if self.argumentos.exige_todos_los_tipos() {
             let ausente = |tipo: &Tipo| !self.inyectadas.contains(tipo);
             let ausentes = Tipo::del(self.argumentos.bus).into_iter().filter(ausente);
@@ -75,6 +79,11 @@ impl Corrida {
         }
         faltas
     }
+}
+
+/// Cuántas fallas debe haber en ese tiempo si nadie dice cuántas.
+pub fn fallas_debidas(duracion: Duration) -> usize {
+    usize::try_from(duracion.as_secs() / CADENCIA).unwrap_or(usize::MAX)
 }
 
 fn contar(clase: Clase, defectos: &[Defecto]) {

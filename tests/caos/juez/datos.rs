@@ -25,6 +25,10 @@ pub struct Mensaje {
 }
 
 impl Mensaje {
+    pub fn es_comando(&self) -> bool {
+        self.topico.starts_with("comandos-") && !self.topico.ends_with("-dlq")
+    }
+
     pub fn es_evento(&self) -> bool {
         self.topico.starts_with("eventos-") && !self.topico.ends_with("-dlq")
     }

@@ -19,6 +19,8 @@ pub async fn juzgar(entorno: &Entorno, datos: &Datos, peticiones: &[Peticion], c
     }
     recibidos_en_orden(historia, datos);
     letras_muertas(historia, datos);
+    let encargados = datos.salida.iter().filter(|mensaje| mensaje.es_comando()).map(|mensaje| mensaje.id);
+    todos_terminan(historia, datos, encargados);
     let Some(pulsar) = &entorno.pulsar else { return Ok(()) };
     for topico in TOPICOS {
         let leidos = leer_todo(&pulsar.url(), topico).await?;
@@ -27,6 +29,7 @@ pub async fn juzgar(entorno: &Entorno, datos: &Datos, peticiones: &[Peticion], c
             eventos(historia, datos, topico, &leidos, calma);
         } else {
             comandos(historia, peticiones, topico, &leidos);
+            todos_terminan(historia, datos, leidos.iter().filter_map(|leido| Uuid::parse_str(&leido.id).ok()));
         }
         let muertas = leer_todo(&pulsar.url(), &letras(topico)).await?;
         publicadas(historia, datos, topico, &muertas);
@@ -112,6 +115,16 @@ fn comandos(historia: &Historia, peticiones: &[Peticion], topico: &str, leidos: 
                 });
             }
         }
+    }
+}
+
+/// Todo comando que llegó al bus tiene un resultado, también el de quien colgó o no supo si se aceptaba.
+fn todos_terminan(historia: &Historia, datos: &Datos, encargados: impl Iterator<Item = Uuid>) {
+    let basura: HashSet<_> = historia.toda_la_basura().iter().copied().collect();
+    for id in encargados.filter(|id| !basura.contains(id)) {
+        exigir(historia, datos.resultados.contains_key(&id), Clase::Perdida, || {
+            format!("el comando {id} estuvo en el bus y no tiene resultado")
+        });
     }
 }
 

@@ -23,10 +23,15 @@ const POR_MOVER: [(&str, &str); 3] = [
 ];
 
 /// Lo que no debe quedar en reposo.
-const A_MEDIAS: [(&str, &str); 3] = [
+const A_MEDIAS: [(&str, &str); 4] = [
     (
         "transacciones abiertas sin hacer nada",
         "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()",
+    ),
+    (
+        "bloqueos que alguien retiene",
+        "SELECT count(*) FROM pg_locks b JOIN pg_stat_activity s USING (pid) WHERE s.application_name = 'aeroalpes' \
+         AND b.granted AND b.locktype IN ('transactionid', 'tuple', 'advisory')",
     ),
     ("sesiones que esperan un bloqueo", "SELECT count(*) FROM pg_locks WHERE NOT granted"),
     (
