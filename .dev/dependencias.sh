@@ -3,6 +3,8 @@
 
 readonly CARGO_DENY_VERSION=0.20.2
 readonly CARGO_DENY_CARPETA=cargo-deny-$CARGO_DENY_VERSION
+# Lo que una corrida no pudo comprobar por algo ajeno al proyecto: se dice al final.
+SIN_COMPROBAR=()
 readonly AVISOS=https://github.com/RustSec/advisory-db
 
 cargo_deny_valido() { "$1/bin/cargo-deny" --version >/dev/null 2>&1; }
@@ -19,7 +21,7 @@ pruebas_dependencias() {
   if GIT_TERMINAL_PROMPT=0 timeout 20 git ls-remote --quiet "$AVISOS" HEAD >/dev/null 2>&1; then
     comprobar+=(advisories)
   else
-    decir "no se llega a $AVISOS: los avisos de seguridad quedan sin comprobar"
+    SIN_COMPROBAR+=("avisos de seguridad: no se llega a $AVISOS")
   fi
   en_raiz "$(carpeta_cache)/$CARGO_DENY_CARPETA/bin/cargo-deny" --locked --config "$RAIZ/.dev/deny.toml" \
     check --hide-inclusion-graph "${comprobar[@]}"

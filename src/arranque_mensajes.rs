@@ -26,7 +26,7 @@ use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::mensajeria::pulsar::acceso::Broker;
 use crate::seedwork::infraestructura::mensajeria::pulsar::ingesta::Ingesta;
 use crate::seedwork::infraestructura::mensajeria::pulsar::publicador::Publicador;
-use crate::seedwork::infraestructura::mensajeria::pulsar::relevo::Relevo;
+use crate::seedwork::infraestructura::mensajeria::pulsar::relevo_bandeja_salida::Relevo;
 use crate::seedwork::infraestructura::mensajeria::pulsar::{Pulso, Topico};
 use crate::servicios::{DespachadorApp, FabricaApp, MediadorApp};
 

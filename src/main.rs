@@ -2,10 +2,10 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
-mod letras_escritas;
 mod ordenes;
 mod ordenes_base;
 mod ordenes_letras;
+mod ordenes_letras_texto;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -2,19 +2,17 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::stdout;
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aeroalpes::arranque::{self, Anuncio};
-use aeroalpes::config::{Config, Opciones, leer_escucha};
+use aeroalpes::config::{Config, Opciones, leer_clave_servicio, leer_escucha};
 use aeroalpes::modulos::clientes::{EntregaPorConsola, IdUsuario};
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
 use aeroalpes::{prueba_final, registros};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use secrecy::SecretString;
-use std::io::Write;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::NonBlockingBuilder;
@@ -44,7 +42,6 @@ pub enum Orden {
 pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Orden, ExitCode> {
     let coincidencias = programa().try_get_matches_from(argumentos).map_err(|error| explicar(&error))?;
     let texto = |m: &ArgMatches, nombre: &str| m.get_one::<String>(nombre).cloned();
-    let sobre_datos = |m: &ArgMatches| Opciones { datos: texto(m, "datos"), ..Opciones::default() };
     let opciones = |m: &ArgMatches| Opciones {
         escucha: texto(m, "escucha"),
         datos: texto(m, "datos"),
@@ -70,22 +67,26 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
     }
 }
 
+/// Lo que se le puede decir a una orden que sólo trabaja sobre los datos.
+fn sobre_datos(m: &ArgMatches) -> Opciones {
+    Opciones { datos: m.get_one("datos").cloned(), ..Opciones::default() }
+}
+
 fn administrador(m: &ArgMatches) -> Result<Orden, ExitCode> {
     let (accion, m) = m.subcommand().ok_or(ExitCode::from(2))?;
     let id = m.get_one("id").copied().map(IdUsuario).ok_or(ExitCode::from(2))?;
-    let opciones = Opciones { datos: m.get_one("datos").cloned(), ..Opciones::default() };
-    Ok(Orden::Administrador { opciones, id, conceder: accion == "conceder" })
+    Ok(Orden::Administrador { opciones: sobre_datos(m), id, conceder: accion == "conceder" })
 }
 
 fn programa() -> Command {
     let datos = || opcion("datos", "CARPETA", "Carpeta de los datos del PostgreSQL embebido [AEROALPES_DATOS]");
     let escucha = opcion("escucha", "DIRECCIÓN:PUERTO", "Dónde escucha [AEROALPES_ESCUCHA, 127.0.0.1:5000]");
     let bus = opcion("bus", "local|pulsar", "Por dónde van los mensajes [AEROALPES_BUS; pulsar si hay PULSAR_URL]");
-    let en_red = Arg::new("abierto-en-red").long("abierto-en-red").action(ArgAction::SetTrue).help_heading("Opciones");
-    let en_red = en_red.help("Permite el modo abierto fuera del bucle local [AEROALPES_ABIERTO_EN_RED]");
+    let en_red =
+        bandera_larga("abierto-en-red", "Permite el modo abierto fuera del bucle local [AEROALPES_ABIERTO_EN_RED]");
     let puerto = opcion("puerto", "PUERTO", "Puerto de 127.0.0.1 [5432]").value_parser(value_parser!(u16));
-    let url = Arg::new("url").value_name("URL").help("Dirección del servicio").default_value("http://127.0.0.1:5000");
-    let url = url.hide_default_value(true).help_heading("Argumentos");
+    let url = argumento("url", "URL", "Dirección del servicio").default_value("http://127.0.0.1:5000");
+    let url = url.hide_default_value(true);
     orden("aeroalpes", "AeroAlpes: reservas de una aerolínea")
         .version(env!("CARGO_PKG_VERSION"))
         .override_usage("aeroalpes <ORDEN> [OPCIONES]")
@@ -109,7 +110,7 @@ fn programa() -> Command {
 }
 
 fn orden_administrador(datos: impl Fn() -> Arg) -> Command {
-    let id = || Arg::new("id").value_name("ID").help("El usuario").required(true).help_heading("Argumentos");
+    let id = || argumento("id", "ID", "El usuario").required(true);
     let accion = |nombre, uso: &'static str, ayuda| {
         orden(nombre, ayuda).override_usage(uso).arg(datos()).arg(id().value_parser(value_parser!(Uuid)))
     };
@@ -195,8 +196,8 @@ impl Orden {
             Self::Salud => salud(),
             Self::Administrador { opciones, id, conceder } => cambiar_administrador(opciones, id, conceder).await,
             Self::PruebaFinal(url) => {
-                let clave = std::env::var("AEROALPES_CLAVE_SERVICIO").ok().filter(|clave| !clave.is_empty());
-                let fallas = prueba_final::probar(&url, clave.map(SecretString::from), &mut stdout())?;
+                let clave = leer_clave_servicio(&|nombre| std::env::var_os(nombre))?;
+                let fallas = prueba_final::probar(&url, clave, &mut stdout())?;
                 Ok(if fallas == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
         }

@@ -7,8 +7,8 @@ use aeroalpes::seedwork::infraestructura::conexiones::Conexiones;
 use aeroalpes::seedwork::infraestructura::mensajeria::letras_muertas::{Filtro, LetrasMuertas, Parte};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::letras_escritas::{entera, entera_json, lista, lista_json};
 use crate::ordenes::{Resultado, argumento, bandera_larga, opcion, orden};
+use crate::ordenes_letras_texto::{entera, entera_json, lista, lista_json};
 
 /// Lo que se pidió sobre las letras muertas.
 pub enum OrdenLetras {

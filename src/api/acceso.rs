@@ -132,7 +132,7 @@ impl Cierre {
 }
 
 /// Lo que sigue a `Bearer` (RFC 6750, sección 2.1). Por ningún otro lugar se admite una ficha.
-fn ficha(cabeceras: &HeaderMap) -> Option<SecretString> {
+pub(super) fn ficha(cabeceras: &HeaderMap) -> Option<SecretString> {
     let (esquema, ficha) = cabeceras.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     esquema.eq_ignore_ascii_case("bearer").then(|| SecretString::from(ficha.trim()))
 }
@@ -144,7 +144,7 @@ fn sin_ficha() -> Problema {
 
 /// La dirección de quien llama. Cada intermediario de confianza añade al final de `X-Forwarded-For` la de quien le habló:
 /// se cuenta desde el final, porque lo de más adelante lo escribió cualquiera.
-fn direccion(par: IpAddr, cabeceras: &HeaderMap, intermediarios: usize) -> IpAddr {
+pub(super) fn direccion(par: IpAddr, cabeceras: &HeaderMap, intermediarios: usize) -> IpAddr {
     let Some(saltos) = intermediarios.checked_sub(1) else { return par };
     let valores = cabeceras.get_all("x-forwarded-for").iter().filter_map(|valor| valor.to_str().ok());
     let saltadas: Vec<_> = valores.flat_map(|valor| valor.split(',')).map(str::trim).collect();

@@ -138,9 +138,10 @@ async fn validar(
     validado.map_err(|problema| sin_enumerar(&app, problema))
 }
 
-/// En modo cerrado, un código malo y un usuario que no existe se responden igual.
+/// En modo cerrado se responde igual al código malo y a quien no existe, ya está validado o tiene que pedir otro código.
 fn sin_enumerar(app: &App, problema: Problema) -> Problema {
-    if app.acceso.es_cerrado() && problema.es("usuario-no-existe") {
+    const DELATAN: [&str; 4] = ["usuario-no-existe", "cambio-no-permitido", "codigo-caducado", "codigo-agotado"];
+    if app.acceso.es_cerrado() && DELATAN.iter().any(|codigo| problema.es(codigo)) {
         return ErrorClientes::from(CodigoIncorrecto).into();
     }
     problema

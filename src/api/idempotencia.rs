@@ -78,7 +78,7 @@ fn ambito(actor: Actor) -> String {
 }
 
 /// La clave, como texto simple o entre comillas, que es como la escribe el borrador (RFC 8941, *string*).
-fn leer(cabeceras: &HeaderMap) -> Result<Option<String>, Problema> {
+pub(super) fn leer(cabeceras: &HeaderMap) -> Result<Option<String>, Problema> {
     let mut valores = cabeceras.get_all(CABECERA).iter();
     let Some(valor) = valores.next() else { return Ok(None) };
     let texto = valor.to_str().ok().map(str::trim).filter(|_| valores.next().is_none());

@@ -18,6 +18,7 @@ use super::paginas::PaginaPedida;
 use super::problema::Problema;
 use super::respuesta_asincrona::prefiere_no_esperar;
 use super::vuelos_cuerpos::CuerpoReserva;
+use super::{acceso, idempotencia};
 use crate::seedwork::aplicacion::actor::Actor;
 use crate::seedwork::aplicacion::paginas::Cursor;
 use crate::seedwork::dominio::reglas::ReglaRota;
@@ -94,6 +95,11 @@ fn reserva_alterada() -> impl Strategy<Value = Value> {
         *reserva.pointer_mut(&lugar).unwrap() = nuevo;
         reserva
     })
+}
+
+fn con_cabecera(nombre: &'static str, valor: &str) -> HeaderMap {
+    let valor = HeaderValue::from_str(valor).unwrap();
+    HeaderMap::from_iter([(header::HeaderName::from_static(nombre), valor)])
 }
 
 proptest! {
@@ -189,13 +195,34 @@ proptest! {
 
     #[test]
     fn la_preferencia_se_reconoce_este_donde_este(antes in "[!-~ ]{0,30}", despues in "[!-~ ]{0,30}") {
-        let prefiere = |valor: &str| {
-            let valor = HeaderValue::from_str(valor).unwrap();
-            prefiere_no_esperar(&HeaderMap::from_iter([(header::HeaderName::from_static("prefer"), valor)]))
-        };
+        let prefiere = |valor: &str| prefiere_no_esperar(&con_cabecera("prefer", valor));
         let todo = format!("{antes}, Respond-Async ; x=1 ,{despues}");
         prop_assert!(prefiere(&todo));
         let sin = format!("{antes},{despues}");
         prop_assert!(!prefiere(&sin) || sin.to_ascii_lowercase().contains("respond-async"));
+    }
+
+    #[test]
+    fn una_clave_de_idempotencia_es_corta_y_las_comillas_no_cuentan(texto in "[ -~]{0,300}") {
+        let leida = |valor: &str| idempotencia::leer(&con_cabecera(idempotencia::CABECERA, valor)).map_err(drop);
+        if let Ok(Some(clave)) = leida(&texto) {
+            prop_assert!((1..=idempotencia::LARGO_MAXIMO).contains(&clave.len()));
+            prop_assert_eq!(leida(&format!("\"{clave}\"")), Ok(Some(clave)));
+        }
+    }
+
+    #[test]
+    fn la_direccion_es_la_de_la_conexion_o_una_que_se_dijo(texto in "[0-9a-f.:, x]{0,60}", intermediarios in 0_usize..4) {
+        let (par, cabeceras) = ("10.0.0.1".parse().unwrap(), con_cabecera("x-forwarded-for", &texto));
+        let vista = acceso::direccion(par, &cabeceras, intermediarios);
+        let dichas = texto.split(',').filter_map(|parte| parte.trim().parse().ok());
+        prop_assert!(vista == par || intermediarios > 0 && dichas.into_iter().any(|dicha: std::net::IpAddr| dicha == vista));
+    }
+
+    #[test]
+    fn una_ficha_solo_sale_de_bearer(texto in "(Bearer|bearer|Basic|)[ -~]{0,60}") {
+        if acceso::ficha(&con_cabecera("authorization", &texto)).is_some() {
+            prop_assert!(texto.to_ascii_lowercase().starts_with("bearer "));
+        }
     }
 }

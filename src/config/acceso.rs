@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use super::ErrorConfig;
-use super::lector::Lector;
+use super::lector::{Lector, sin_mostrar};
 use crate::modulos::clientes::PlazosFichas;
 
 /// A quién se atiende.
@@ -64,22 +63,21 @@ impl Modo {
 /// # Errors
 /// [`ErrorConfig`].
 pub(super) fn modo(lector: &Lector<'_>, en_red: bool) -> Result<Modo, ErrorConfig> {
-    lector.una_de("AEROALPES_MODO", &["abierto", "cerrado"])?;
-    lector.una_de("AEROALPES_ABIERTO_EN_RED", &["si", "sí", "no"])?;
+    let modo = lector.una_de("AEROALPES_MODO", &["abierto", "cerrado"])?;
+    let dicho = lector.una_de("AEROALPES_ABIERTO_EN_RED", &["si", "sí", "no"])?;
     let cerrado = Cerrado {
         clave_servicio: clave_servicio(lector)?,
         por_direccion: por_minuto(lector, "AEROALPES_INTENTOS_DIRECCION", 60)?,
         por_cuenta: por_minuto(lector, "AEROALPES_INTENTOS_CUENTA", 10)?,
         intermediarios: lector.numero("AEROALPES_INTERMEDIARIOS", 0, 0, 10)?,
     };
-    if lector.texto("AEROALPES_MODO")?.as_deref() == Some("cerrado") {
+    if modo.as_deref() == Some("cerrado") {
         return Ok(Modo::Cerrado(cerrado));
     }
-    let en_red = en_red || lector.texto("AEROALPES_ABIERTO_EN_RED")?.is_some_and(|texto| texto != "no");
-    Ok(Modo::Abierto { en_red })
+    Ok(Modo::Abierto { en_red: en_red || dicho.is_some_and(|dicho| dicho != "no") })
 }
 
-fn clave_servicio(lector: &Lector<'_>) -> Result<Option<SecretString>, ErrorConfig> {
+pub(super) fn clave_servicio(lector: &Lector<'_>) -> Result<Option<SecretString>, ErrorConfig> {
     let leida = lector.secreto("AEROALPES_CLAVE_SERVICIO", "AEROALPES_CLAVE_SERVICIO_ARCHIVO")?;
     let Some((variable, clave)) = leida else { return Ok(None) };
     let texto = clave.expose_secret();
@@ -87,8 +85,7 @@ fn clave_servicio(lector: &Lector<'_>) -> Result<Option<SecretString>, ErrorConf
     if (32..=512).contains(&texto.len()) && texto.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Some(clave));
     }
-    let esperado = "una clave de 32 a 512 letras, cifras y signos, sin espacios (el valor no se muestra)".into();
-    Err(ErrorConfig { variable, valor: None, esperado })
+    Err(sin_mostrar(variable, "una clave de 32 a 512 letras, cifras y signos, sin espacios"))
 }
 
 fn por_minuto(lector: &Lector<'_>, variable: &'static str, defecto: usize) -> Result<NonZeroU32, ErrorConfig> {
@@ -101,12 +98,8 @@ fn por_minuto(lector: &Lector<'_>, variable: &'static str, defecto: usize) -> Re
 /// # Errors
 /// [`ErrorConfig`].
 pub(super) fn plazos_fichas(lector: &Lector<'_>) -> Result<PlazosFichas, ErrorConfig> {
-    let segundos = |variable, defecto, maximo| {
-        let numero = lector.numero(variable, defecto, 1, maximo)?;
-        Ok(Duration::from_secs(u64::try_from(numero).unwrap_or(u64::MAX)))
-    };
     Ok(PlazosFichas {
-        caducidad: segundos("AEROALPES_FICHA_S", 3_600, 2_592_000)?,
-        rotacion: segundos("AEROALPES_ROTACION_S", 86_400, 31_536_000)?,
+        caducidad: lector.segundos("AEROALPES_FICHA_S", 3_600, 2_592_000)?,
+        rotacion: lector.segundos("AEROALPES_ROTACION_S", 86_400, 31_536_000)?,
     })
 }

@@ -70,12 +70,13 @@ impl Lector<'_> {
         self.texto(variable)?.map(|texto| interpretar(variable, &texto, esperado)).transpose()
     }
 
-    pub(super) fn una_de(&self, variable: &'static str, admitidas: &[&str]) -> Result<(), ErrorConfig> {
+    /// El valor de una variable, si es uno de esos.
+    pub(super) fn una_de(&self, variable: &'static str, admitidas: &[&str]) -> Result<Option<String>, ErrorConfig> {
         match self.texto(variable)? {
             Some(valor) if !admitidas.contains(&valor.as_str()) => {
                 Err(ErrorConfig { variable, valor: Some(valor), esperado: admitidas.join(" o ") })
             }
-            _ => Ok(()),
+            valor => Ok(valor),
         }
     }
 

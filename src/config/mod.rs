@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use thiserror::Error;
 
 pub use self::acceso::{Cerrado, Modo};
@@ -160,6 +161,14 @@ fn cupo(lector: &Lector<'_>, variable: &'static str) -> Result<Cupo, ErrorConfig
 /// [`ErrorConfig`] si no es una dirección con puerto.
 pub fn leer_escucha(entorno: Entorno<'_>) -> Result<SocketAddr, ErrorConfig> {
     escucha(&Lector { entorno }, None)
+}
+
+/// La clave de servicio del modo cerrado, si la hay.
+///
+/// # Errors
+/// [`ErrorConfig`] si no sirve.
+pub fn leer_clave_servicio(entorno: Entorno<'_>) -> Result<Option<SecretString>, ErrorConfig> {
+    acceso::clave_servicio(&Lector { entorno })
 }
 
 fn escucha(lector: &Lector<'_>, opcion: Option<String>) -> Result<SocketAddr, ErrorConfig> {

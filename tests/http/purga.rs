@@ -106,7 +106,7 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
 
     base.ordenar(
         "INSERT INTO comandos_de_usuarios (id, id_usuario, aceptado_en) SELECT gen_random_uuid(), gen_random_uuid(), \
-         now() - make_interval(days => dias) FROM unnest(ARRAY[13, 15]) AS dias",
+         now() - make_interval(days => dias) FROM unnest(ARRAY[37, 39]) AS dias",
     )
     .await;
 

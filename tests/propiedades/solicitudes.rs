@@ -7,7 +7,7 @@ const ID: &str = "0199d0a4-5f0e-7c52-9d4e-0f4a5f3c2b1a";
 const JSON: &str = "application/json";
 
 /// Las formas que puede tomar una solicitud: los bytes van en el cuerpo, en la consulta, en la ruta o en una cabecera.
-pub const FORMAS: u8 = 14;
+pub const FORMAS: u8 = 17;
 
 /// Una solicitud con esos bytes, si caben donde van: un URI o una cabecera no admiten cualquiera.
 pub fn solicitud(forma: u8, bytes: &[u8]) -> Option<Request<Body>> {
@@ -32,6 +32,9 @@ pub fn solicitud(forma: u8, bytes: &[u8]) -> Option<Request<Body>> {
         10 => Request::post("/vuelos/reserva").header("content-type", bytes).body(Body::from("{}")),
         11 => cabecera("prefer"),
         12 => cabecera("traceparent"),
+        13 => cabecera("idempotency-key"),
+        14 => cabecera("authorization"),
+        15 => cabecera("x-forwarded-for"),
         _ => cabecera("x-request-id"),
     };
     armada.ok()

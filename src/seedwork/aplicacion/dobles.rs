@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::contexto::Contexto;
 use super::recepcion::{Fin, Recepcion};
 use super::unidad_trabajo::UnidadTrabajo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 use crate::seedwork::dominio::entidades::AgregacionRaiz;
 use crate::seedwork::dominio::eventos::EventoDominio;
-use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
+use crate::seedwork::dominio::repositorios::{Falla, Repositorio};
 
 /// Recuerda con qué bloqueo se leyó y qué eventos se guardaron.
 pub struct UdtDoble<A: AgregacionRaiz> {

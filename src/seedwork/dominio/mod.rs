@@ -1,5 +1,6 @@
 //! Bloques de construcción del dominio: sin entrada ni salida, sin serde, sin marcos de trabajo.
 
+pub mod bloqueo;
 pub mod entidades;
 pub mod eventos;
 pub mod objetos_valor;

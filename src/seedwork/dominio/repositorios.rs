@@ -5,16 +5,8 @@ use std::future::Future;
 
 use thiserror::Error;
 
+use super::bloqueo::Bloqueo;
 use super::entidades::AgregacionRaiz;
-
-/// Cómo se protege de los demás lo que se lee para cambiarlo. Lo elige quien lee (paso 6 del tutorial).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bloqueo {
-    /// La fila queda bloqueada (`SELECT … FOR UPDATE`) hasta el fin de la unidad de trabajo.
-    Pesimista,
-    /// Quien lee no espera a nadie; si otra transacción la cambió entretanto, guardar falla con [`Falla::Conflicto`].
-    Optimista,
-}
 
 /// Acceso a las agregaciones de un tipo dentro de una unidad de trabajo.
 pub trait Repositorio<A: AgregacionRaiz>: Send {

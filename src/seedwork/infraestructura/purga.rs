@@ -98,8 +98,10 @@ const TABLAS: [Tabla; 9] = [
     ),
     Tabla::nueva("letras muertas descartadas", viejas!("letras_muertas", "descartada_en"), &[], |g| g.descartadas),
     Tabla::nueva("claves de idempotencia", viejas!("idempotencia", "creada_en"), &[], |g| g.claves),
-    // Quien pregunte por un comando propio que caducó hace poco todavía sabrá que caducó.
-    Tabla::nueva("dueños de comandos", viejas!("comandos_de_usuarios", "aceptado_en"), &[], |_| 14),
+    // Más que sus resultados, que se escriben hasta 7 días después: quien pregunte por uno suyo tiene que poder verlo.
+    Tabla::nueva("dueños de comandos", viejas!("comandos_de_usuarios", "aceptado_en"), &[], |g| {
+        g.resultados.saturating_add(8)
+    }),
     // Una instancia viva late cada segundo.
     Tabla::nueva("instancias que ya no están", viejas!("instancias", "latido"), &[], |_| 1),
 ];

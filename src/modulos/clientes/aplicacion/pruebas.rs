@@ -24,9 +24,10 @@ use crate::seedwork::aplicacion::reacciones::{Negativa, Reaccion};
 use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
 use crate::seedwork::aplicacion::rechazo::Clase;
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 use crate::seedwork::dominio::entidades::AgregacionRaiz;
 use crate::seedwork::dominio::eventos::EventoDominio;
-use crate::seedwork::dominio::repositorios::{Bloqueo, Falla, Repositorio};
+use crate::seedwork::dominio::repositorios::{Falla, Repositorio};
 
 /// Lo que vale un código en estas pruebas.
 pub const VIGENCIA: Duration = Duration::from_hours(1);

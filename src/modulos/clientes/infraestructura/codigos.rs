@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
@@ -36,9 +37,8 @@ impl CodigosHmac {
 
     /// Si el código es el suyo, en un tiempo que no depende de cuánto acierte.
     pub fn es_su_codigo(&self, id: IdUsuario, emitido_en: OffsetDateTime, codigo: &str) -> bool {
-        let (esperado, codigo) = (self.codigo(id, emitido_en), codigo.to_ascii_uppercase());
-        let distintos = esperado.bytes().zip(codigo.bytes()).fold(0, |suma, (a, b)| suma | (a ^ b));
-        esperado.len() == codigo.len() && distintos == 0
+        let esperado = self.codigo(id, emitido_en);
+        esperado.as_bytes().ct_eq(codigo.to_ascii_uppercase().as_bytes()).into()
     }
 
     fn resumen(&self, id: IdUsuario, emitido_en: OffsetDateTime) -> [u8; 32] {

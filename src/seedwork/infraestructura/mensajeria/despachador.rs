@@ -32,7 +32,7 @@ use crate::seedwork::infraestructura::sentencias::componer;
 pub enum Salida {
     /// Por la bandeja de salida, que el bus local reparte.
     Local(Conexiones, Arc<Notify>),
-    /// Por Pulsar, sin tocar la base de datos: lo acepta el recibo del bróker. Mientras haya atraso, por la bandeja de
+    /// Por Pulsar: lo acepta el recibo del bróker, y en la base sólo se anota su clave, o de quién es, si hace falta. Mientras haya atraso, por la bandeja de
     /// salida.
     Pulsar(Arc<Publicador>, Atraso, Conexiones, Arc<Notify>),
 }

@@ -5,7 +5,7 @@ use crate::modulos::clientes::aplicacion::puertos::RepositorioUsuarios;
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::{Comando, Handler};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
-use crate::seedwork::dominio::repositorios::Bloqueo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 
 /// Borra a un usuario con sus datos personales, esté como esté. Sus reservas quedan: son hechos de la aerolínea.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use crate::modulos::clientes::aplicacion::puertos::RepositorioUsuarios;
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::{Comando, Handler};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
-use crate::seedwork::dominio::repositorios::Bloqueo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 
 /// Desactiva a un usuario, de forma definitiva: ya no puede reservar.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::modulos::clientes::aplicacion::puertos::{CodigosValidacion, EntregaCo
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::{Comando, Handler};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
-use crate::seedwork::dominio::repositorios::Bloqueo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 
 /// Entrega a un usuario recién registrado otro código con que confirmar; los anteriores dejan de valer.
 #[derive(Debug, Clone, Copy)]

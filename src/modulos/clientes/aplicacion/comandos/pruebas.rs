@@ -13,8 +13,8 @@ use crate::modulos::clientes::dominio::eventos::EventoUsuario;
 use crate::modulos::clientes::dominio::usuario::pruebas::{HOY, usuario};
 use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
 use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 use crate::seedwork::dominio::entidades::AgregacionRaiz;
-use crate::seedwork::dominio::repositorios::Bloqueo;
 
 /// Un doble con ese usuario, en el momento en que se da la orden, y la identidad del usuario.
 fn con(momento: OffsetDateTime, usuario: Usuario) -> (Doble, IdUsuario) {

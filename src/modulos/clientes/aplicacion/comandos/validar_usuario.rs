@@ -7,7 +7,7 @@ use crate::modulos::clientes::dominio::codigo::CodigoIncorrecto;
 use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::seedwork::aplicacion::mensajes::{Comando, Handler};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
-use crate::seedwork::dominio::repositorios::Bloqueo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 
 /// Confirma un registro con el código que recibió el usuario.
 #[derive(Clone)]

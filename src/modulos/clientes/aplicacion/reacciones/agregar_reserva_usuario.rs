@@ -5,7 +5,7 @@ use crate::modulos::clientes::dominio::usuario::IdUsuario;
 use crate::modulos::vuelos::ReservaCreada;
 use crate::seedwork::aplicacion::reacciones::{Negativa, Reaccion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
-use crate::seedwork::dominio::repositorios::Bloqueo;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 
 /// Bloquea al usuario, comprueba que existe y está activo, y anota la reserva en su lista.
 pub struct AgregarReservaUsuario;

@@ -5,7 +5,8 @@ use crate::modulos::vuelos::aplicacion::errores::ErrorVuelos;
 use crate::modulos::vuelos::dominio::reserva::{IdReserva, Reserva};
 use crate::seedwork::aplicacion::mensajes::{Comando, Handler};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
-use crate::seedwork::dominio::repositorios::{Bloqueo, Repositorio};
+use crate::seedwork::dominio::bloqueo::Bloqueo;
+use crate::seedwork::dominio::repositorios::Repositorio;
 
 /// Cancela una reserva, de forma definitiva.
 #[derive(Debug, Clone, Copy)]

@@ -8,8 +8,8 @@ use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdCliente, IdReser
 use crate::seedwork::aplicacion::dobles::UdtDoble;
 use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
 use crate::seedwork::aplicacion::rechazo::Clase;
+use crate::seedwork::dominio::bloqueo::Bloqueo;
 use crate::seedwork::dominio::entidades::AgregacionRaiz;
-use crate::seedwork::dominio::repositorios::Bloqueo;
 
 fn pendiente() -> Reserva {
     let mut reserva = Reserva::crear(IdReserva::nueva(), None, itinerarios(), time::OffsetDateTime::UNIX_EPOCH);

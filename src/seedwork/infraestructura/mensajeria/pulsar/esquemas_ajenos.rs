@@ -17,6 +17,11 @@ const ESPERA: Duration = Duration::from_millis(500);
 /// Cuánto se recuerda que el bróker no tiene un esquema: lo bastante para que mil mensajes sin él no sean mil preguntas.
 const OLVIDO: Duration = Duration::from_secs(30);
 
+/// Lo más que mide la versión de un esquema, en bytes: en Pulsar es un entero de 64 bits.
+const VERSION_MAXIMA: usize = 8;
+/// Cuántas versiones se recuerdan, como mucho: quien las invente no hace crecer la memoria.
+const RECORDADAS: usize = 256;
+
 /// Los esquemas de un tópico, por la versión que dicen los mensajes.
 #[derive(Default)]
 pub struct EsquemasAjenos {
@@ -39,14 +44,21 @@ impl EsquemasAjenos {
             return Ok(conocido.clone());
         }
         let ausente = || Ok(Err("el bróker no tiene el esquema con que se escribió".into()));
+        if version.len() > VERSION_MAXIMA {
+            return ausente();
+        }
         if self.ausentes.get(version).is_some_and(|visto| visto.elapsed() < OLVIDO) {
             return ausente();
         }
         let Some(json) = preguntar(cliente, topico, version).await? else {
+            self.ausentes.retain(|_, visto| visto.elapsed() < OLVIDO);
             self.ausentes.insert(version.to_vec(), Instant::now());
             return ausente();
         };
         let esquema = esquema_ajeno::leer(&json);
+        if self.por_version.len() >= RECORDADAS {
+            self.por_version.clear();
+        }
         self.por_version.insert(version.to_vec(), esquema.clone());
         Ok(esquema)
     }

@@ -7,7 +7,7 @@ pub mod esquemas_ajenos;
 pub mod ingesta;
 pub mod motivo;
 pub mod publicador;
-pub mod relevo;
+pub mod relevo_bandeja_salida;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -47,7 +47,7 @@ pub fn lista(letras: &[Resumen], siguiente: Option<i64>) -> Texto {
 /// Lo mismo, como un objeto de JSON; `siguiente` es el `--antes-de` de la página siguiente, o nulo.
 pub fn lista_json(letras: &[Resumen], siguiente: Option<i64>) -> Texto {
     let letras: Vec<_> = letras.iter().map(resumen_json).collect::<Result<_, _>>()?;
-    Ok(format!("{}\n", json!({"letras_muertas": letras, "siguiente": siguiente})))
+    Ok(format!("{}\n", json_visible(&json!({"letras_muertas": letras, "siguiente": siguiente}))))
 }
 
 fn resumen_json(letra: &Resumen) -> Result<Value, Box<dyn Error>> {
@@ -70,8 +70,7 @@ pub fn entera(letra: &LetraMuerta) -> Texto {
         match valor {
             Value::Null => {}
             Value::String(valor) => writeln!(texto, "{nombre}: {}", visible(&valor))?,
-            Value::Object(_) => writeln!(texto, "{nombre}: {valor:#}")?,
-            valor => writeln!(texto, "{nombre}: {valor}")?,
+            valor => writeln!(texto, "{nombre}: {}", json_visible(&valor))?,
         }
     }
     Ok(texto)
@@ -79,7 +78,7 @@ pub fn entera(letra: &LetraMuerta) -> Texto {
 
 /// Lo mismo, como un objeto de JSON.
 pub fn entera_json(letra: &LetraMuerta) -> Texto {
-    Ok(format!("{}\n", como_json(letra)?))
+    Ok(format!("{}\n", json_visible(&como_json(letra)?)))
 }
 
 fn como_json(letra: &LetraMuerta) -> Result<Value, Box<dyn Error>> {
@@ -120,4 +119,29 @@ fn momento(momento: OffsetDateTime) -> Result<String, time::error::Format> {
 /// Un texto ajeno sin caracteres de control.
 fn visible(texto: &str) -> String {
     texto.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+}
+
+/// El JSON de un valor, con todo carácter de control como `\u00XX`: serde sólo escapa los primeros treinta y dos, y los que
+/// faltan también manejan una terminal.
+fn json_visible(valor: &Value) -> String {
+    let escapar = |c: char| match c {
+        '\n' => c.to_string(),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("{valor:#}").chars().map(escapar).collect()
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::*;
+
+    #[test]
+    fn un_texto_ajeno_no_maneja_la_terminal_y_el_json_sigue_siendolo() {
+        let valor = json!({"motivo": "\u{9b}2J\u{7f}\u{1b}[0m·ñ"});
+        let escrito = json_visible(&valor);
+        assert!(!escrito.chars().any(|c| c.is_control() && c != '\n'), "{escrito:?}");
+        assert_eq!(serde_json::from_str::<Value>(&escrito).unwrap(), valor);
+        assert_eq!(visible("a\u{9b}b"), "a·b");
+    }
 }
