@@ -119,3 +119,20 @@ async fn una_repetida_sigue_siendo_la_primera_de_su_clave() {
     let halladas = pendientes(&entregas(&base), dueno, &[], TODAS).await;
     assert_eq!(halladas.iter().map(|entrega| entrega.esperas).collect::<Vec<_>>(), [4]);
 }
+
+#[tokio::test]
+async fn una_clave_que_espera_no_se_atiende_antes_de_tiempo_ni_esconde_a_las_demas() {
+    let (base, dueno) = base().await;
+    let (llena, otra) = (Uuid::new_v4(), Uuid::new_v4());
+    sembrar(&base, 1, &format!("'{llena}'::uuid"), 1).await;
+    base.ordenar("UPDATE entregas SET proximo_intento = now() + interval '1 hour'").await;
+    sembrar(&base, 400, &format!("'{llena}'::uuid"), 0).await;
+    sembrar(&base, 1, &format!("'{otra}'::uuid"), 0).await;
+    let claves = async || {
+        let halladas = pendientes(&entregas(&base), dueno, &[], TODAS).await;
+        halladas.iter().map(|entrega| entrega.clave).collect::<Vec<_>>()
+    };
+    assert_eq!(claves().await, [otra]);
+    base.ordenar("UPDATE entregas SET proximo_intento = now()").await;
+    assert_eq!(claves().await, [llena, otra]);
+}

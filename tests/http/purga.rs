@@ -144,6 +144,16 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
 }
 
 #[tokio::test]
+async fn una_tabla_que_no_se_deja_no_impide_purgar_las_demas() {
+    let base = BaseDePrueba::nueva().await;
+    letra(&base, 1, "comandos", "descartada y se va", Some(91)).await;
+    base.ordenar("ALTER TABLE resultados_comando RENAME TO otra_cosa").await;
+    let fin = ejecutar(&["purgar"], &[("DATABASE_URL", &base.url())]).await;
+    assert_eq!(fin.status.code(), Some(1), "{}", String::from_utf8_lossy(&fin.stderr));
+    assert_eq!(base.contar("SELECT count(*) FROM letras_muertas").await, 0);
+}
+
+#[tokio::test]
 async fn no_espera_por_lo_que_otro_tiene_bloqueado() {
     let base = BaseDePrueba::nueva().await;
     resultados(&base, 3, 31).await;
