@@ -18,11 +18,12 @@ use crate::seedwork::infraestructura::conexiones::Conexiones;
 /// latido siguiente de otra, se mueven en menos de cinco.
 const LATIDO: Duration = Duration::from_secs(1);
 
-/// Condición de SQL: el carril es de `$1` y su arriendo sigue vivo.
+/// Condición de SQL: el carril es de `$1` y su arriendo sigue vivo. Como lista y no como subconsulta: así PostgreSQL
+/// recorre el índice en orden y para al llenar el lote, en vez de leer y ordenar todo lo pendiente.
 #[macro_export]
 macro_rules! carril_propio {
     () => {
-        "carril IN (SELECT carril FROM carriles WHERE dueno = $1 AND latido > clock_timestamp() - interval '3 seconds')"
+        "carril = ANY (ARRAY(SELECT carril FROM carriles WHERE dueno = $1 AND latido > clock_timestamp() - interval '3 seconds'))"
     };
 }
 
