@@ -284,6 +284,6 @@ fn parece_espanol(texto: &str) -> bool {
         "the", "expected", "missing", "invalid", "unknown", "found", "failed", "must", "field", "value", "body", "bad",
     ];
     let en_minusculas = texto.to_lowercase();
-    let mut palabras = en_minusculas.split(|c: char| !c.is_alphabetic());
+    let mut palabras = en_minusculas.split(|c: char| !c.is_alphanumeric());
     !texto.is_empty() && palabras.all(|palabra| !AJENAS.contains(&palabra))
 }
