@@ -1,4 +1,4 @@
-//! Fechas en la red: entran en RFC 3339 y salen siempre como `2022-11-22T13:10:00Z`.
+//! Fechas en la red: entran en RFC 3339 y salen como `2022-11-22T13:10:00Z`, o con milisegundos donde se miden tiempos.
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -6,9 +6,13 @@ use time::format_description::StaticFormatDescription;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 const SALIDA: StaticFormatDescription = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const MILISEGUNDOS: StaticFormatDescription =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const DIA: StaticFormatDescription = format_description!("[year]-[month]-[day]");
 
 /// Un instante. Entra con zona horaria y con fracción si la tiene (RFC 3339, sección 5.6); sale en UTC y sin fracción.
@@ -35,6 +39,30 @@ impl Serialize for Fecha {
         destino.serialize_str(&self.0.format(&SALIDA).map_err(serde::ser::Error::custom)?)
     }
 }
+
+/// Un instante que sale con milisegundos, para saber cuánto pasó entre dos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instante(pub OffsetDateTime);
+
+impl Serialize for Instante {
+    fn serialize<S: Serializer>(&self, destino: S) -> Result<S::Ok, S::Error> {
+        let utc = self.0.to_offset(UtcOffset::UTC);
+        destino.serialize_str(&utc.format(&MILISEGUNDOS).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl PartialSchema for Instante {
+    fn schema() -> RefOr<Schema> {
+        let esquema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .pattern(Some(r"\.\d{3}Z$"))
+            .examples(["2022-11-22T13:10:00.123Z"]);
+        esquema.into()
+    }
+}
+
+impl ToSchema for Instante {}
 
 /// Un día, sin hora. Entra como `1990-05-17` o como un instante RFC 3339, del que se toma el día.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]

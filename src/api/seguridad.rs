@@ -32,7 +32,7 @@ pub async fn proteger(solicitud: Request, seguir: Next) -> Response {
     cabeceras.extend(SIEMPRE);
     cabeceras.insert(CONTENT_SECURITY_POLICY, if es_pagina { DE_PAGINA } else { DE_DATOS });
     if !es_pagina {
-        cabeceras.insert(CACHE_CONTROL, NO_GUARDAR);
+        cabeceras.entry(CACHE_CONTROL).or_insert(NO_GUARDAR);
     }
     respuesta
 }
