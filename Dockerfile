@@ -4,15 +4,15 @@ FROM rust:1.95-bookworm AS construccion
 # protoc compila el protocolo de Pulsar.
 RUN apt-get update && apt-get install -y --no-install-recommends protobuf-compiler && rm -rf /var/lib/apt/lists/*
 WORKDIR /aeroalpes
-COPY . .
-# Las dependencias quedan compiladas en la caché de `target`, aparte de las fuentes: cambiar una
-# línea solo recompila este paquete. El `touch` lo asegura, pues cargo compara fechas y la caché
-# puede ser más nueva que un archivo recién copiado (y así se ve también una migración nueva).
-RUN --mount=type=cache,id=aeroalpes-registro,target=/usr/local/cargo/registry \
-    --mount=type=cache,id=aeroalpes-target,target=/aeroalpes/target,sharing=locked \
-    touch src/lib.rs src/main.rs \
-    && cargo build --release --locked \
-    && install -D target/release/aeroalpes /salida/aeroalpes
+# Las dependencias, en una capa propia, con un programa vacío: sólo se recompilan si cambian sus versiones. Es una capa
+# y no una caché montada (`--mount=type=cache`) porque las capas se guardan también en la integración continua.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src && : > src/lib.rs && echo 'fn main() {}' > src/main.rs && cargo build --release --locked
+COPY migrations migrations
+COPY src src
+# El `touch`, porque cargo compara fechas: las fuentes copiadas conservan la suya, y si es anterior a la del programa
+# vacío se quedaría con él.
+RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 # Sin PostgreSQL dentro: la imagen espera DATABASE_URL.
 FROM debian:bookworm-slim
@@ -21,7 +21,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin aeroalpes \
     && install -d -m 0750 -o aeroalpes -g aeroalpes /var/lib/aeroalpes
-COPY --from=construccion /salida/aeroalpes /usr/local/bin/aeroalpes
+COPY --from=construccion /aeroalpes/target/release/aeroalpes /usr/local/bin/aeroalpes
 USER 10001:10001
 WORKDIR /var/lib/aeroalpes
 # Escucha en la red del contenedor, así que hay que decir el modo: AEROALPES_MODO=cerrado, o AEROALPES_ABIERTO_EN_RED=si

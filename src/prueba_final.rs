@@ -38,6 +38,7 @@ pub enum ErrorPrueba {
 pub fn probar(url: &str, clave: Option<SecretString>, salida: &mut impl Write) -> Result<usize, ErrorPrueba> {
     let url = url.trim_end_matches('/');
     let mut prueba = Prueba { cliente: cliente(), url, clave, salida, pasos: 0, fallas: 0 };
+    prueba.aguardar_al_broker()?;
     prueba.reserva()?;
     prueba.reserva_asincrona()?;
     prueba.usuario()?;
@@ -68,6 +69,19 @@ struct Prueba<'a, W> {
 }
 
 impl<W: Write> Prueba<'_, W> {
+    /// Un servicio recién arrancado ya atiende, `degradado`, mientras se conecta al bróker: se le espera un rato.
+    fn aguardar_al_broker(&mut self) -> Result<(), ErrorPrueba> {
+        let limite = Instant::now() + PLAZO;
+        loop {
+            let mut respuesta = self.cliente.get(format!("{}/health/ready", self.url)).call()?;
+            let cuerpo: Value = serde_json::from_str(&respuesta.body_mut().read_to_string()?).unwrap_or_default();
+            if cuerpo["estado"] != "degradado" || Instant::now() >= limite {
+                return Ok(());
+            }
+            sleep(RESPIRO);
+        }
+    }
+
     fn reserva(&mut self) -> Result<(), ErrorPrueba> {
         let enviada = reserva();
         let creada = self.paso("crear una reserva", Method::POST, "/vuelos/reserva", Some(&enviada), StatusCode::OK)?;

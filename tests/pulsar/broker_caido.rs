@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 
 use crate::apoyo::{Aceptado, comprobar_cumplidos, crear, crear_y_pagar, en_calma, esta, reserva, resultado, servicio};
 use crate::broker::BrokerPropio;
-use crate::comun::servicio::Servicio;
+use crate::comun::servicio::{Servicio, ejecutar};
 use crate::comun::{BaseDePrueba, hasta};
 use crate::oyente::Oyente;
 
@@ -40,6 +40,17 @@ async fn sin_broker_al_arrancar_se_atiende_y_al_llegar_se_publica_lo_que_esperab
     assert_eq!(resultado(&servicio, &aceptado.id_comando).await["estado"], "ejecutado");
     println!("avisos sin bróker al arrancar: {}", avisos(&servicio).len());
     assert!(avisos(&servicio).len() <= LINEAS, "{}", avisos(&servicio).join("\n"));
+}
+
+#[tokio::test]
+async fn la_prueba_final_espera_a_que_el_servicio_se_conecte_al_broker() {
+    let (broker, base) = (BrokerPropio::nuevo().await, BaseDePrueba::vacia().await);
+    let servicio = Servicio::arrancar(&base, &[("PULSAR_URL", &broker.url)]).await;
+    esta(&servicio, "degradado").await;
+    broker.arrancar().await;
+    let fin = ejecutar(&["prueba-final", &format!("http://{}", servicio.direccion())], &[]).await;
+    let texto = String::from_utf8(fin.stdout).unwrap();
+    assert_eq!(texto.lines().last(), Some("prueba final: 9 pasos, 0 fallas"), "{texto}");
 }
 
 #[tokio::test]
