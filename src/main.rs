@@ -2,8 +2,10 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
+mod avance;
 mod ordenes;
 mod ordenes_base;
+mod ordenes_estado;
 mod ordenes_letras;
 mod ordenes_letras_texto;
 

@@ -19,6 +19,7 @@ use tracing_appender::non_blocking::NonBlockingBuilder;
 use uuid::Uuid;
 
 use crate::ordenes_base::{cambiar_administrador, con_base, migrar_esquema, purgar};
+use crate::ordenes_estado::estado;
 use crate::ordenes_letras::{self, OrdenLetras};
 
 const PLANTILLA: &str = "{about}\n\nUso: {usage}\n\n{all-args}{after-help}";
@@ -28,6 +29,7 @@ pub enum Orden {
     Servir(Opciones),
     Migrar(Opciones),
     Purgar(Opciones),
+    Estado { opciones: Opciones, json: bool },
     LetrasMuertas(Opciones, OrdenLetras),
     Postgres { datos: Option<PathBuf>, puerto: u16 },
     Salud,
@@ -52,6 +54,7 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
         Some(("servir", m)) => Ok(Orden::Servir(opciones(m))),
         Some(("migrar", m)) => Ok(Orden::Migrar(sobre_datos(m))),
         Some(("purgar", m)) => Ok(Orden::Purgar(sobre_datos(m))),
+        Some(("estado", m)) => Ok(Orden::Estado { opciones: sobre_datos(m), json: m.get_flag("json") }),
         Some(("letras-muertas", m)) => {
             let opciones = m.subcommand().map(|(_, m)| sobre_datos(m)).unwrap_or_default();
             ordenes_letras::interpretar(m).map(|orden| Orden::LetrasMuertas(opciones, orden)).ok_or(ExitCode::from(2))
@@ -100,6 +103,11 @@ fn programa() -> Command {
         )
         .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
         .subcommand(orden("purgar", "Borra ahora lo que ya pasó su edad, y dice cuánto").arg(datos()))
+        .subcommand(
+            orden("estado", "Cómo está todo, de un vistazo; termina con 1 si hay algo que mirar")
+                .arg(datos())
+                .arg(bandera_larga("json", "Escribe JSON")),
+        )
         .subcommand(ordenes_letras::programa(datos))
         .subcommand(
             orden("postgres", "Sólo el PostgreSQL embebido, por TCP, para trabajar a mano").arg(datos()).arg(puerto),
@@ -191,6 +199,7 @@ impl Orden {
             Self::Servir(opciones) => Box::pin(servir(opciones)).await,
             Self::Migrar(opciones) => migrar_esquema(opciones).await,
             Self::Purgar(opciones) => purgar(opciones).await,
+            Self::Estado { opciones, json } => estado(opciones, json).await,
             Self::LetrasMuertas(opciones, orden) => con_base(opciones, async |base, _| orden.cumplir(base).await).await,
             Self::Postgres { datos, puerto } => postgres(datos, puerto).await,
             Self::Salud => salud(),

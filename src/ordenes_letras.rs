@@ -1,12 +1,13 @@
 //! Las órdenes de las letras muertas: listar, ver, reintentar y descartar.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use aeroalpes::seedwork::infraestructura::conexiones::Conexiones;
 use aeroalpes::seedwork::infraestructura::mensajeria::letras_muertas::{Filtro, LetrasMuertas, Parte};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::avance::Avance;
 use crate::ordenes::{Resultado, argumento, bandera_larga, opcion, orden};
 use crate::ordenes_letras_texto::{entera, entera_json, lista, lista_json};
 
@@ -139,13 +140,9 @@ async fn ver(letras: &LetrasMuertas, id: i64, json: bool) -> Resultado {
 }
 
 async fn reintentar_todas(letras: &LetrasMuertas, filtro: &Filtro) -> Resultado {
-    let en_terminal = stderr().is_terminal();
-    let avanzar = |van, total| {
-        if en_terminal {
-            eprint!("\rReintentadas: {van} de {total}\r");
-        }
-    };
-    let cuantas = letras.reintentar_todas(filtro, avanzar).await?;
+    let avance = Avance::nuevo("Letras muertas");
+    let cuantas = letras.reintentar_todas(filtro, |van, total| avance.van(van, total)).await?;
+    drop(avance);
     writeln!(stdout(), "Reintentadas: {cuantas}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -193,7 +193,8 @@ pub async fn ejecutar(argumentos: &[&str], entorno: &[(&str, &str)]) -> Output {
     timeout(PLAZO, programa(argumentos, entorno).output()).await.expect("el programa no terminó").unwrap()
 }
 
-fn programa(argumentos: &[&str], entorno: &[(&str, &str)]) -> Command {
+/// El programa, sólo con ese entorno y con las salidas por leer.
+pub fn programa(argumentos: &[&str], entorno: &[(&str, &str)]) -> Command {
     let mut orden = Command::new(env!("CARGO_BIN_EXE_aeroalpes"));
     orden.args(argumentos).env_clear().envs(entorno.iter().copied()).kill_on_drop(true);
     orden.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -19,6 +19,7 @@ mod conexiones;
 mod entrada;
 mod especificacion;
 mod esquemas;
+mod estado;
 mod fichas;
 mod idempotencia;
 mod intentos;

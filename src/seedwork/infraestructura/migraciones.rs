@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, query_as};
 use thiserror::Error;
 use tokio::time::timeout;
 
 use super::certificados::ErrorCertificado;
+use super::conexiones::Conexiones;
+use crate::seedwork::dominio::repositorios::Falla;
 
 static MIGRACIONES: Migrator = sqlx::migrate!();
 
@@ -64,4 +67,40 @@ pub async fn migrar(opciones: &PgConnectOptions) -> Result<(), ErrorMigracion> {
     migraciones.set_ignore_missing(true);
     migraciones.run(&mut conexion).await?;
     Ok(conexion.close().await?)
+}
+
+/// Qué migraciones tiene un esquema.
+#[derive(Debug, Default, Serialize)]
+pub struct Esquema {
+    /// Cuántas de las que este programa conoce están aplicadas.
+    pub aplicadas: usize,
+    /// Cuántas conoce este programa.
+    pub conocidas: usize,
+    /// La última aplicada, aunque este programa no la conozca.
+    pub ultima: Option<String>,
+}
+
+impl Esquema {
+    /// Si este programa puede trabajar con él.
+    pub const fn al_dia(&self) -> bool {
+        self.aplicadas == self.conocidas
+    }
+}
+
+/// Qué migraciones están aplicadas. No aplica ninguna.
+///
+/// # Errors
+/// Las de la base de datos.
+pub async fn esquema(conexiones: &Conexiones) -> Result<Esquema, Falla> {
+    let conocidas: Vec<i64> = MIGRACIONES.iter().map(|migracion| migracion.version).collect();
+    let vacio = Esquema { conocidas: conocidas.len(), ..Esquema::default() };
+    let hay: Vec<(bool,)> = conexiones.leer(query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")).await?;
+    if hay != [(true,)] {
+        return Ok(vacio);
+    }
+    let sql = "SELECT version, description FROM _sqlx_migrations WHERE success ORDER BY version";
+    let aplicadas: Vec<(i64, String)> = conexiones.leer(query_as(sql)).await?;
+    let ultima = aplicadas.last().map(|(version, nombre)| format!("{version:04} {nombre}"));
+    let aplicadas = aplicadas.iter().filter(|(version, _)| conocidas.contains(version)).count();
+    Ok(Esquema { aplicadas, ultima, ..vacio })
 }

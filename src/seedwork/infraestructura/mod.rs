@@ -6,6 +6,7 @@ pub mod claves;
 pub mod conexiones;
 pub mod despacho;
 pub mod errores_pg;
+pub mod estado;
 pub mod fabrica_pg;
 pub mod idempotencia;
 pub mod lector_pg;

@@ -126,6 +126,18 @@ impl Tabla {
     }
 }
 
+/// Por dónde va una pasada.
+pub struct Paso {
+    /// Lo que se está borrando.
+    pub tabla: &'static str,
+    /// Cuántas filas suyas van.
+    pub filas: u64,
+    /// Cuántas tablas se terminaron ya.
+    pub hechas: usize,
+    /// De cuántas.
+    pub tablas: usize,
+}
+
 /// Borra lo que ya pasó su edad.
 pub struct Purga {
     conexiones: Conexiones,
@@ -142,7 +154,7 @@ impl Purga {
     pub async fn correr(self, parar: CancellationToken) {
         let mut racha = Racha::default();
         while !parar.is_cancelled() {
-            let espera = match self.pasada(&parar).await {
+            let espera = match self.pasada(&parar, |_| ()).await {
                 Ok(cuentas) => {
                     racha.bien();
                     for (que, filas) in cuentas.into_iter().filter(|(_, filas)| *filas > 0) {
@@ -161,14 +173,20 @@ impl Purga {
         }
     }
 
-    /// Borra ahora todo lo que ya pasó su edad, o hasta que se pida parar, y dice cuántas filas de cada cosa.
+    /// Borra ahora todo lo que ya pasó su edad, o hasta que se pida parar, y dice cuántas filas de cada cosa. A `avanzar`
+    /// se le dice cómo va, en cada paso.
     ///
     /// # Errors
     /// Las de la base de datos; lo borrado antes, borrado está.
-    pub async fn pasada(&self, parar: &CancellationToken) -> Result<Vec<(&'static str, u64)>, Falla> {
+    pub async fn pasada(
+        &self,
+        parar: &CancellationToken,
+        mut avanzar: impl FnMut(Paso),
+    ) -> Result<Vec<(&'static str, u64)>, Falla> {
         let (mut cuentas, mut primera) = (Vec::with_capacity(TABLAS.len()), None);
-        for tabla in &TABLAS {
-            match self.recorrer(tabla, parar).await {
+        for (hechas, tabla) in TABLAS.iter().enumerate() {
+            let avanzar = |filas| avanzar(Paso { tabla: tabla.nombre, filas, hechas, tablas: TABLAS.len() });
+            match self.recorrer(tabla, parar, avanzar).await {
                 Ok(filas) => cuentas.push((tabla.nombre, filas)),
                 // Una tabla que no se deja no impide que se purguen las demás.
                 Err(falla) => primera = primera.or(Some(falla)),
@@ -177,9 +195,15 @@ impl Purga {
         primera.map_or(Ok(cuentas), Err)
     }
 
-    async fn recorrer(&self, tabla: &Tabla, parar: &CancellationToken) -> Result<u64, Falla> {
+    async fn recorrer(
+        &self,
+        tabla: &Tabla,
+        parar: &CancellationToken,
+        mut avanzar: impl FnMut(u64),
+    ) -> Result<u64, Falla> {
         let mut filas = 0;
         while !parar.is_cancelled() {
+            avanzar(filas);
             let borradas = self.paso(tabla).await?;
             filas += borradas;
             if borradas < PASO.unsigned_abs().into() {

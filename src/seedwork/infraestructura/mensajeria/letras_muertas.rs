@@ -159,7 +159,7 @@ impl LetrasMuertas {
     ///
     /// # Errors
     /// Las de la base de datos; los lotes anteriores ya se devolvieron.
-    pub async fn reintentar_todas(&self, filtro: &Filtro, mut avanzar: impl FnMut(i64, i64)) -> Result<i64, Falla> {
+    pub async fn reintentar_todas(&self, filtro: &Filtro, mut avanzar: impl FnMut(u64, u64)) -> Result<u64, Falla> {
         const CUENTA: &str = concat!(
             "SELECT count(*), coalesce(max(posicion), 0) FROM letras_muertas WHERE ",
             filtradas!(),
@@ -174,6 +174,7 @@ impl LetrasMuertas {
         let cuenta = query_as(CUENTA).bind(topico).bind(suscripcion).bind(motivo);
         // Lo que muere después lleva un número mayor: con este tope, reintentar todas siempre termina.
         let (total, ultima): (i64, i64) = self.conexiones.leer(cuenta).await?.first().copied().unwrap_or_default();
+        let total = u64::try_from(total).map_err(Falla::interna)?;
         let (mut desde, mut vueltas) = (0, 0);
         loop {
             let siguientes = query_as(SIGUIENTES).bind(topico).bind(suscripcion).bind(motivo);
@@ -181,7 +182,7 @@ impl LetrasMuertas {
             let lote: Vec<_> = lote.into_iter().map(|(posicion,)| posicion).collect();
             let Some(posicion) = lote.last() else { return Ok(vueltas) };
             desde = *posicion;
-            vueltas += i64::try_from(self.reintentar(&lote).await?.len()).map_err(Falla::interna)?;
+            vueltas += u64::try_from(self.reintentar(&lote).await?.len()).map_err(Falla::interna)?;
             avanzar(vueltas, total);
         }
     }
