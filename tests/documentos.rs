@@ -41,13 +41,17 @@ fn proyecto() -> BTreeSet<String> {
     rutas
 }
 
+fn tiene_extension(ruta: &str, extension: &str) -> bool {
+    Path::new(ruta).extension().is_some_and(|suya| suya == extension)
+}
+
 fn leer(ruta: &str) -> String {
     fs::read_to_string(Path::new(RAIZ).join(ruta)).unwrap()
 }
 
 /// Cada documento y su texto. El registro de cambios cuenta lo que hubo, no lo que hay.
 fn documentos(proyecto: &BTreeSet<String>) -> BTreeMap<&str, String> {
-    let son = proyecto.iter().filter(|ruta| ruta.ends_with(".md") && *ruta != "CHANGELOG.md");
+    let son = proyecto.iter().filter(|ruta| tiene_extension(ruta, "md") && *ruta != "CHANGELOG.md");
     son.map(|ruta| (ruta.as_str(), leer(ruta))).collect()
 }
 
@@ -136,7 +140,7 @@ fn toda_funcion_nombrada_tras_su_archivo_esta_en_el() {
         let citas = citas(&texto);
         for (indice, (archivo, detras)) in citas.iter().enumerate() {
             let Some((funcion, _)) = citas.get(indice + 1) else { continue };
-            if !archivo.ends_with(".rs") || !es_ruta(archivo) || detras != ", " || !es_nombre(funcion) {
+            if !tiene_extension(archivo, "rs") || !es_ruta(archivo) || detras != ", " || !es_nombre(funcion) {
                 continue;
             }
             vistas += 1;
@@ -159,8 +163,9 @@ fn toda_funcion_nombrada_tras_su_archivo_esta_en_el() {
 fn todo_miembro_nombrado_con_su_tipo_existe() {
     let proyecto = proyecto();
     // El de clippy nombra lo que no se puede usar.
-    let suyos =
-        proyecto.iter().filter(|ruta| (ruta.starts_with("src/") && ruta.ends_with(".rs")) || *ruta == ".clippy.toml");
+    let suyos = proyecto
+        .iter()
+        .filter(|ruta| (ruta.starts_with("src/") && tiene_extension(ruta, "rs")) || *ruta == ".clippy.toml");
     let codigo: Vec<_> = suyos.map(|ruta| leer(ruta)).collect();
     let (mut faltan, mut vistos) = (Vec::new(), 0);
     for (documento, texto) in documentos(&proyecto) {
@@ -234,7 +239,7 @@ fn variables(texto: &str, comilla: char) -> BTreeSet<String> {
 
 /// El código de los archivos de una carpeta, sin sus pruebas.
 fn codigo(proyecto: &BTreeSet<String>, carpeta: &str) -> String {
-    let suyos = proyecto.iter().filter(|ruta| ruta.starts_with(carpeta) && ruta.ends_with(".rs"));
+    let suyos = proyecto.iter().filter(|ruta| ruta.starts_with(carpeta) && tiene_extension(ruta, "rs"));
     let suyos = suyos.filter(|ruta| !ruta.ends_with("propiedades.rs")).map(|ruta| leer(ruta));
     suyos.map(|texto| texto.split("#[cfg(test)]\nmod pruebas").next().unwrap().to_owned()).collect()
 }

@@ -40,15 +40,19 @@ pub fn leer(guia: &str) -> Vec<Paso> {
 }
 
 fn cambio(lenguaje: &str, lineas: &[&str]) -> Cambio {
-    let sin = |marcas: [char; 2]| {
+    let con = |marcas: [char; 2]| {
         let quedan = lineas.iter().filter(|linea| linea.is_empty() || linea.starts_with(marcas));
-        quedan.map(|linea| format!("{}\n", linea.get(1..).unwrap_or_default())).collect::<String>()
+        juntar(quedan.map(|linea| linea.get(1..).unwrap_or_default()))
     };
     match lenguaje {
-        "rust" => Cambio::Nuevo(lineas.iter().map(|linea| format!("{linea}\n")).collect()),
-        "diff" => Cambio::Donde { antes: sin([' ', '-']), despues: sin([' ', '+']) },
+        "rust" => Cambio::Nuevo(juntar(lineas.iter().copied())),
+        "diff" => Cambio::Donde { antes: con([' ', '-']), despues: con([' ', '+']) },
         otro => panic!("la guía tiene un bloque «{otro}»"),
     }
+}
+
+fn juntar<'a>(lineas: impl Iterator<Item = &'a str>) -> String {
+    lineas.flat_map(|linea| [linea, "\n"]).collect()
 }
 
 /// Los archivos que tocan esos pasos.
