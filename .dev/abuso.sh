@@ -9,19 +9,9 @@ readonly FUZZ_OBJETIVOS=(avro http)
 
 # --- Schemathesis ---
 
-schemathesis_carpeta() {
-  local suma
-  suma=$(sha256sum <"$SCHEMATHESIS_REQUISITOS") || return 1
-  printf 'schemathesis-%s' "${suma:0:12}"
-}
+schemathesis_preparar() { requisitos_preparar schemathesis "$SCHEMATHESIS_REQUISITOS" schemathesis.cli; }
 
-schemathesis_valido() { "$1/bin/python" -c 'import schemathesis.cli' 2>/dev/null; }
-
-schemathesis_descargar() { venv_crear "$1" Schemathesis --requirement "$SCHEMATHESIS_REQUISITOS"; }
-
-schemathesis_preparar() { cache_asegurar "$(schemathesis_carpeta)" schemathesis_valido schemathesis_descargar; }
-
-python_de_schemathesis() { printf '%s/%s/bin/python' "$(carpeta_cache)" "$(schemathesis_carpeta)"; }
+python_de_schemathesis() { requisitos_python schemathesis "$SCHEMATHESIS_REQUISITOS"; }
 
 # --- cargo-fuzz ---
 

@@ -10,6 +10,7 @@ readonly NECESIDADES=(
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
   'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'
+  'cliente|python3|python3 python3-venv|generar un cliente: Python 3.11 o posterior'
 )
 
 readonly PLAZO_DESCARGA=900 # segundos
@@ -140,6 +141,26 @@ venv_crear() {
     timeout --foreground "$PLAZO_DESCARGA" "$carpeta/bin/python" -m pip install --quiet --disable-pip-version-check \
       --only-binary :all: "$@" </dev/null
 }
+
+# --- Un entorno de Python con lo que pide un archivo: NOMBRE ARCHIVO [MÓDULO que prueba que está entero] ---
+
+requisitos_carpeta() {
+  local suma
+  suma=$(sha256sum <"$2") || return 1
+  printf '%s-%s' "$1" "${suma:0:12}"
+}
+
+requisitos_preparar() {
+  local entorno=$1 archivo=$2 modulo=$3
+  cache_asegurar "$(requisitos_carpeta "$entorno" "$archivo")" requisitos_valido requisitos_descargar
+}
+
+# Las dos las llama cache_asegurar, y ven lo que declara requisitos_preparar.
+requisitos_valido() { "$1/bin/python" -c "import $modulo" 2>/dev/null; }
+
+requisitos_descargar() { venv_crear "$1" "$entorno" --requirement "$archivo"; }
+
+requisitos_python() { printf '%s/%s/bin/python' "$(carpeta_cache)" "$(requisitos_carpeta "$1" "$2")"; }
 
 binario() { printf '%s/%s/aeroalpes' "$CARGO_TARGET_DIR" "$1"; }
 
