@@ -1,4 +1,4 @@
-//! Fechas en la red: entran en RFC 3339 y salen siempre como `2022-11-22T13:10:00Z`.
+//! Fechas en la red: entran en RFC 3339 y salen como `2022-11-22T13:10:00Z`; los momentos que se miden, con milésimas.
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -9,6 +9,8 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
 const SALIDA: StaticFormatDescription = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const CON_MILESIMAS: StaticFormatDescription =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const DIA: StaticFormatDescription = format_description!("[year]-[month]-[day]");
 
 /// Un instante. Entra con zona horaria y con fracción si la tiene (RFC 3339, sección 5.6); sale en UTC y sin fracción.
@@ -33,6 +35,18 @@ impl<'de> Deserialize<'de> for Fecha {
 impl Serialize for Fecha {
     fn serialize<S: Serializer>(&self, destino: S) -> Result<S::Ok, S::Error> {
         destino.serialize_str(&self.0.format(&SALIDA).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+/// El momento en que pasó algo que se mide: sólo sale, en UTC y con milésimas de segundo.
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2022-11-22T13:10:00.042Z")]
+pub struct Instante(pub OffsetDateTime);
+
+impl Serialize for Instante {
+    fn serialize<S: Serializer>(&self, destino: S) -> Result<S::Ok, S::Error> {
+        let texto = self.0.to_offset(UtcOffset::UTC).format(&CON_MILESIMAS);
+        destino.serialize_str(&texto.map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -90,6 +104,12 @@ mod pruebas {
         ] {
             assert_eq!(ida_y_vuelta(entra).as_deref(), Some(sale));
         }
+    }
+
+    #[test]
+    fn un_instante_sale_en_utc_y_con_milesimas() {
+        let instante = Instante(time::macros::datetime!(2022-11-22 08:10:00.042_999 -5));
+        assert_eq!(serde_json::to_value(instante).unwrap(), "2022-11-22T13:10:00.042Z");
     }
 
     #[test]

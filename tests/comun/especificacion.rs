@@ -13,6 +13,10 @@ pub fn comprobar(documento: &Value, metodo: &str, ruta: &str, respuesta: &Respue
     if ruta == "/docs" || ruta.starts_with("/docs/") {
         return;
     }
+    // La página `/` tampoco es de la API; lo que bajo ella no exista es un problema, como en cualquier otra ruta.
+    if ruta == "/" || (ruta.starts_with("/pagina/") && respuesta.estado < 400) {
+        return;
+    }
     let Some(operaciones) = operaciones(documento, ruta) else {
         respuesta.problema(404, "ruta-no-existe");
         return;
@@ -93,7 +97,7 @@ impl<'a> Esquemas<'a> {
         let texto = valor.as_str()?;
         let con_formato = match esquema["format"].as_str() {
             Some("uuid") => Uuid::parse_str(texto).is_ok(),
-            Some("date-time") => es_fecha(texto),
+            Some("date-time") => es_fecha(texto) || es_instante(texto),
             _ => true,
         };
         (!con_formato).then(|| format!("{donde}: {texto} no tiene el formato declarado"))
@@ -152,5 +156,11 @@ fn es_de_tipo(tipo: &str, valor: &Value) -> bool {
 /// La única forma en que sale un instante: `%Y-%m-%dT%H:%M:%SZ`.
 pub fn es_fecha(texto: &str) -> bool {
     let formato = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    time::PrimitiveDateTime::parse(texto, formato).is_ok()
+}
+
+/// Lo mismo, con milésimas de segundo.
+fn es_instante(texto: &str) -> bool {
+    let formato = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     time::PrimitiveDateTime::parse(texto, formato).is_ok()
 }
