@@ -6,6 +6,7 @@ import { oir } from "./oir.js";
 import { preparar } from "./recorrido.js";
 import { prepararReservar } from "./reservar.js";
 import { actualizar, actualizarPronto, filtrar, prepararReservas } from "./reservas.js";
+import { anotar } from "./sucesos.js";
 import { prepararUsuarios } from "./usuarios.js";
 import { por } from "./vista.js";
 
@@ -35,8 +36,11 @@ async function seguirReservas() {
   oyendo?.abort();
   oyendo = new AbortController();
   mostrarEnVivo(false);
-  if (cerrado && !sesion()) return;
-  const alLlegar = ({ datos }) => {
+  // En modo cerrado sólo oye los de todos quien administra.
+  if (cerrado && !sesion()?.administra) return;
+  const alLlegar = ({ tipo, datos }) => {
+    if (tipo === "posicion") return;
+    anotar(datos);
     actualizarPronto();
     actualizarDetalle(datos.id_reserva);
   };
@@ -61,11 +65,7 @@ prepararUsuarios();
 prepararReservas();
 seguirReservas();
 
-let ultima = sesion()?.ficha;
 sesiones.addEventListener("cambio", () => {
   filtrar();
-  if (sesion()?.ficha !== ultima) {
-    ultima = sesion()?.ficha;
-    seguirReservas();
-  }
+  seguirReservas();
 });

@@ -20,7 +20,7 @@ use super::capas::ruta_no_existe;
 /// La página, con `{{modo}}` y `{{bus}}` por llenar.
 const PAGINA: &str = include_str!("index.html");
 /// Lo que la página pide bajo `/pagina/`.
-const ARCHIVOS: [(&str, &str); 16] = [
+const ARCHIVOS: [(&str, &str); 17] = [
     ("acciones.js", include_str!("acciones.js")),
     ("api.js", include_str!("api.js")),
     ("avisos.js", include_str!("avisos.js")),
@@ -35,6 +35,7 @@ const ARCHIVOS: [(&str, &str); 16] = [
     ("recorrido.js", include_str!("recorrido.js")),
     ("reservar.js", include_str!("reservar.js")),
     ("reservas.js", include_str!("reservas.js")),
+    ("sucesos.js", include_str!("sucesos.js")),
     ("usuarios.js", include_str!("usuarios.js")),
     ("vista.js", include_str!("vista.js")),
 ];

@@ -20,6 +20,11 @@ export async function oir(ruta, alLlegar, { senal, alCambiar = () => {} } = {}) 
       const cabeceras = { Accept: "text/event-stream", ...identificacion() };
       if (estado.ultimo) cabeceras["Last-Event-ID"] = estado.ultimo;
       const respuesta = await fetch(ruta, { headers: cabeceras, signal: senal, cache: "no-store" });
+      if (respuesta.status === 400 && estado.ultimo) {
+        // Desde donde iba ya no se puede seguir (otra base de datos): se sigue desde ahora.
+        estado.ultimo = "";
+        continue;
+      }
       if (respuesta.status >= 400 && respuesta.status < 500 && respuesta.status !== 429) {
         throw new Problema(respuesta.status, await respuesta.json().catch(() => ({})));
       }

@@ -3,7 +3,7 @@
 import { crear, duracion, por } from "./vista.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const BUS = document.documentElement.dataset.bus;
+const BUS = document.documentElement.dataset.bus === "Pulsar" ? "Pulsar" : "Bus local";
 
 /** Los pasos, en orden, con el dibujo de cada uno (trazos en una caja de 24 por 24). */
 const PASOS = [
