@@ -56,9 +56,12 @@ def axe_en_oscuro(url, _):
     examinar(url, "dark", {"width": 1280, "height": 900})
 
 
-def axe_en_un_movil(url, _):
-    for tema in ("light", "dark"):
-        examinar(url, tema, MOVIL)
+def axe_en_un_movil_claro(url, _):
+    examinar(url, "light", MOVIL)
+
+
+def axe_en_un_movil_oscuro(url, _):
+    examinar(url, "dark", MOVIL)
 
 
 def el_tema_se_elige_y_se_recuerda(url, _):

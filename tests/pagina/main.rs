@@ -35,7 +35,7 @@ macro_rules! casos {
 casos! {
     [] => los_dos_caminos, se_repite_a_salvo, filtros_y_paginas, cada_error_junto_a_su_campo, pagar_aprobar_y_cancelar,
         lo_que_hacen_otros_se_ve_solo, registrar_y_validar, solo_teclado, todo_se_alcanza_y_nada_atrapa, axe_en_claro,
-        axe_en_oscuro, axe_en_un_movil, el_tema_se_elige_y_se_recuerda, nada_de_fuera,
+        axe_en_oscuro, axe_en_un_movil_claro, axe_en_un_movil_oscuro, el_tema_se_elige_y_se_recuerda, nada_de_fuera,
         la_politica_no_deja_entrar_a_nadie, lo_que_se_escribe_no_se_interpreta, capturas;
     CERRADO => modo_cerrado, una_ficha_que_deja_de_valer;
 }
