@@ -11,11 +11,13 @@ use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::api::en_vivo::EnVivo;
 use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
 use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
+use crate::modulos::vuelos;
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -28,6 +30,9 @@ use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
     Atraso, ErrorCambioDeBus, anotar_uso, comprobar_vacio,
 };
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
+use crate::seedwork::infraestructura::mensajeria::mirador::Mirador;
+use crate::seedwork::infraestructura::mensajeria::seguidor::Seguidor;
+use crate::seedwork::infraestructura::mensajeria::sucesos::Sucesos;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
@@ -114,11 +119,15 @@ async fn atender(
     parar: CancellationToken,
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
-    let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
+    let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega, &parar)).await else {
+        return Ok(());
+    };
     let Compuesto { app, mensajes, purga } = app?;
     let mediador = Arc::clone(&app.mediador);
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
     let purga = tokio::spawn(purga.correr(parar.clone()));
+    tokio::spawn(Arc::clone(&app.en_vivo.reservas).mirar(parar.clone()));
+    tokio::spawn(Arc::clone(&app.en_vivo.comandos).correr(parar.clone()));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
     let cierre = async {
@@ -166,6 +175,7 @@ async fn componer(
     config: &Config,
     opciones: &PgConnectOptions,
     entrega: Box<dyn EntregaCodigos>,
+    parar: &CancellationToken,
 ) -> Result<Compuesto, ErrorArranque> {
     acotar_memoria();
     migrar(opciones).await?;
@@ -196,11 +206,14 @@ async fn componer(
         Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }
+    let sucesos = Sucesos::nuevos(lectura.clone(), vuelos::TOPICO_EVENTOS, vuelos::leer_evento);
+    let seguidor = Seguidor::nuevo(lectura.clone(), ids.clone());
+    let en_vivo = EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, config.flujos, parar.clone());
     let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    let app = App { mediador, despachador, broker, huellas, lectura, acceso };
+    let app = App { mediador, despachador, broker, huellas, lectura, en_vivo, acceso };
     Ok(Compuesto { app, mensajes, purga })
 }
 

@@ -6,6 +6,7 @@ mod clientes;
 mod clientes_cuerpos;
 mod comandos;
 mod cuerpo;
+pub mod en_vivo;
 mod entrada;
 pub mod especificacion;
 mod fechas;
@@ -26,6 +27,7 @@ mod seguridad;
 pub mod servidor;
 mod vuelos;
 mod vuelos_cuerpos;
+mod vuelos_eventos;
 
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::acceso::{Acceso, Puerta};
+use self::en_vivo::EnVivo;
 use self::problema::Problema;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::idempotencia::Huellas;
@@ -53,6 +56,8 @@ pub struct App {
     pub huellas: Huellas,
     /// Para saber si la base de datos responde.
     pub lectura: Conexiones,
+    /// Lo que se cuenta según pasa.
+    pub en_vivo: EnVivo,
     /// A quién se deja pasar.
     pub acceso: Arc<Acceso>,
 }
@@ -61,6 +66,7 @@ pub struct App {
 pub fn rutas(app: App) -> Router {
     let documentadas = OpenApiRouter::with_openapi(especificacion::base())
         .merge(vuelos::rutas())
+        .merge(vuelos_eventos::rutas())
         .merge(clientes::rutas())
         .merge(comandos::rutas())
         .merge(salud::rutas())

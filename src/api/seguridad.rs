@@ -43,7 +43,7 @@ pub async fn proteger(solicitud: Request, seguir: Next) -> Response {
     cabeceras.extend(SIEMPRE);
     cabeceras.insert(CONTENT_SECURITY_POLICY, politica);
     if es_dato {
-        cabeceras.insert(CACHE_CONTROL, NO_GUARDAR);
+        cabeceras.entry(CACHE_CONTROL).or_insert(NO_GUARDAR);
     }
     respuesta
 }

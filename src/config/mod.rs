@@ -69,6 +69,8 @@ pub struct Config {
     pub ordenes: Cupo,
     /// Cuántas consultas se responden a la vez, y cuántas esperan turno.
     pub consultas: Cupo,
+    /// Cuántos flujos de eventos en vivo hay abiertos a la vez.
+    pub flujos: usize,
     /// Plazos que hace cumplir PostgreSQL.
     pub plazos_pg: PlazosPg,
     /// Cuánto puede tardar una orden, reintentos incluidos.
@@ -114,6 +116,7 @@ impl Config {
             conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
             ordenes: cupo(&lector, "AEROALPES_ORDENES")?,
             consultas: cupo(&lector, "AEROALPES_CONSULTAS")?,
+            flujos: lector.numero("AEROALPES_FLUJOS", 1_000, 1, 10_000)?,
             plazos_pg: PlazosPg {
                 bloqueo: lector.milisegundos("AEROALPES_LOCK_TIMEOUT_MS", 5_000)?,
                 sentencia: lector.milisegundos("AEROALPES_SENTENCIA_MS", 20_000)?,

@@ -5,14 +5,16 @@ mod dominio;
 mod infraestructura;
 
 pub use aplicacion::comandos::*;
-pub use aplicacion::dto::{ReservaDetalle, ReservaResumen};
+pub use aplicacion::dto::{EventoDeReserva, ReservaDetalle, ReservaResumen};
 pub use aplicacion::errores::ErrorVuelos;
 pub use aplicacion::queries::*;
 pub use dominio::eventos::ReservaCreada;
 pub use dominio::itinerario::{Aeropuerto, Itinerario, Itinerarios, Leg, Odo, Segmento};
 pub use dominio::reserva::{EstadoReserva, IdCliente, IdReserva};
 pub use infraestructura::rutas::rutas;
-pub use infraestructura::schema::v1::eventos::{TIPOS as TIPOS_EVENTOS, topico as topico_eventos};
+pub use infraestructura::schema::v1::eventos::{
+    TIPOS as TIPOS_EVENTOS, TOPICO as TOPICO_EVENTOS, leer as leer_evento, topico as topico_eventos,
+};
 
 /// Un evento cualquiera, para probar a quienes reaccionan a él.
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Recibir un mensaje una sola vez, y contar cómo terminó el comando que traía.
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::rechazo::Rechazo;
@@ -24,6 +25,8 @@ pub struct ComandoRecibido {
     pub nombre: String,
     /// La dirección de lo que crea o cambia, si se sabe.
     pub recurso: Option<String>,
+    /// Cuándo se guardó el mensaje que lo traía, si se sabe.
+    pub recibido_en: Option<OffsetDateTime>,
 }
 
 /// Cómo terminó un comando.

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use thiserror::Error;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::mensajes::{ErrorModulo, HandlerQuery, Query};
@@ -17,6 +18,34 @@ pub enum Resultado {
     Pendiente,
     /// Ya terminó.
     Terminado(Terminado),
+}
+
+/// Cómo va un comando, y cuándo pasó por cada punto.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seguimiento {
+    /// Cómo va, o cómo terminó.
+    pub resultado: Resultado,
+    /// Cuándo.
+    pub tiempos: Tiempos,
+}
+
+/// Cuándo pasó un comando por cada punto; nada, si aún no pasó o no se sabe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tiempos {
+    /// Cuándo se aceptó.
+    pub aceptado_en: Option<OffsetDateTime>,
+    /// Cuándo guardó nuestro consumidor el mensaje que lo traía.
+    pub recibido_en: Option<OffsetDateTime>,
+    /// Cuándo se guardó su resultado.
+    pub cumplido_en: Option<OffsetDateTime>,
+}
+
+impl Seguimiento {
+    /// Si ya terminó: no cambiará más.
+    #[must_use]
+    pub const fn terminado(&self) -> bool {
+        matches!(self.resultado, Resultado::Terminado(_))
+    }
 }
 
 /// Un comando que terminó.
@@ -49,8 +78,8 @@ pub trait ConsultasResultados: Send + Sync {
     /// El usuario que lo pidió, si fue uno que no administra.
     fn dueno(&self, id: Uuid) -> impl Future<Output = Result<Option<Uuid>, Falla>> + Send;
 
-    /// El resultado guardado, si lo hay.
-    fn terminado(&self, id: Uuid) -> impl Future<Output = Result<Option<Terminado>, Falla>> + Send;
+    /// Lo que hay guardado de ese comando; si no hay nada, está pendiente.
+    fn seguimiento(&self, id: Uuid) -> impl Future<Output = Result<Seguimiento, Falla>> + Send;
 }
 
 /// El resultado de un comando aceptado.
@@ -111,17 +140,16 @@ impl ErrorModulo for ErrorResultados {
 
 impl Query for ObtenerResultado {
     const NOMBRE: &'static str = "ObtenerResultado";
-    type Resultado = Resultado;
+    type Resultado = Seguimiento;
     type Error = ErrorResultados;
 }
 
 impl<L: ConsultasResultados> HandlerQuery<L> for ObtenerResultado {
-    async fn responder(self, lector: &mut L) -> Result<Resultado, ErrorResultados> {
-        if let Some(terminado) = lector.terminado(self.id).await? {
-            return Ok(Resultado::Terminado(terminado));
-        }
+    async fn responder(self, lector: &mut L) -> Result<Seguimiento, ErrorResultados> {
+        let seguimiento = lector.seguimiento(self.id).await?;
         match lector.procedencia(self.id) {
-            Procedencia::Vigente => Ok(Resultado::Pendiente),
+            _ if seguimiento.terminado() => Ok(seguimiento),
+            Procedencia::Vigente => Ok(seguimiento),
             Procedencia::Caducada => Err(ErrorResultados::Caducado),
             Procedencia::Ajena => Err(ErrorResultados::NoExiste),
         }

@@ -1,6 +1,7 @@
 //! Cómo se ve una reserva desde fuera del módulo.
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::modulos::vuelos::dominio::itinerario::Itinerarios;
 use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdCliente, IdReserva, Reserva};
@@ -28,6 +29,25 @@ pub struct ReservaResumen {
     pub fecha_creacion: OffsetDateTime,
     /// Cuándo cambió por última vez.
     pub fecha_actualizacion: OffsetDateTime,
+}
+
+/// Lo que le pasó a una reserva, tal como se cuenta fuera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventoDeReserva {
+    /// La identidad del evento.
+    pub id: Uuid,
+    /// El nombre del evento.
+    pub tipo: String,
+    /// La reserva.
+    pub id_reserva: IdReserva,
+    /// Su cliente, si lo tiene.
+    pub id_cliente: Option<IdCliente>,
+    /// Cómo quedó.
+    pub estado: EstadoReserva,
+    /// Cuándo ocurrió.
+    pub ocurrido_en: OffsetDateTime,
+    /// Cuándo confirmó el bus que lo tenía, si ya lo hizo.
+    pub publicado_en: Option<OffsetDateTime>,
 }
 
 impl From<&Reserva> for ReservaDetalle {

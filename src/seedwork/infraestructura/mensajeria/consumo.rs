@@ -211,7 +211,8 @@ impl<F: Fabrica> Consumo<F> {
 
     fn recepcion(&self, entrega: &Entrega) -> Recepcion {
         let nombre = self.enrutador.tipo(&entrega.topico, &entrega.tipo).to_owned();
-        let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre, recurso: None });
+        let recibido_en = Some(entrega.recibida_en);
+        let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre, recurso: None, recibido_en });
         Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
     }
 

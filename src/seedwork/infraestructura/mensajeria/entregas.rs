@@ -52,6 +52,8 @@ pub struct Entrega {
     pub reintentada_en: Option<OffsetDateTime>,
     /// Cuántas veces esperó ya a una dependencia.
     pub esperas: i32,
+    /// Cuándo se guardó.
+    pub recibida_en: OffsetDateTime,
 }
 
 /// Las entregas que se hallaron.
@@ -84,7 +86,7 @@ macro_rules! primeras {
     ($cuales:literal, $limite:literal) => {
         concat!(
             "(SELECT * FROM (SELECT *, count(*) OVER () AS vistas FROM (SELECT posicion, suscripcion, id_mensaje, topico, ",
-            "clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, intentos, esperas, reintentada_en FROM entregas WHERE ",
+            "clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, intentos, esperas, reintentada_en, recibida_en FROM entregas WHERE ",
             carril_propio!(),
             " AND ",
             $cuales,
@@ -259,7 +261,7 @@ impl Entregas {
         let sql = "WITH muerta AS (DELETE FROM entregas WHERE posicion = $1 RETURNING *), \
                    primera AS (INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id_mensaje \
                    FROM muerta ON CONFLICT DO NOTHING RETURNING 1), \
-                   contada AS (INSERT INTO resultados_comando (id, comando, rechazo) SELECT $4, tipo, $5 FROM muerta, \
+                   contada AS (INSERT INTO resultados_comando (id, comando, rechazo, recibido_en) SELECT $4, tipo, $5, recibida_en FROM muerta, \
                    primera WHERE $4 IS NOT NULL ON CONFLICT DO NOTHING), \
                    avisada AS (INSERT INTO bandeja_salida (id, topico, clave, tipo, datos, ocurrido_en, correlacion, \
                    traceparent, propiedades) SELECT gen_random_uuid(), topico || '-aeroalpes-dlq', clave, tipo, datos, \

@@ -8,10 +8,13 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::enrutador::SUSCRIPCION_COMANDOS;
 use super::ids::IdsComando;
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Fin, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
-use crate::seedwork::aplicacion::resultados::{ConsultasResultados, Procedencia, Terminado};
+use crate::seedwork::aplicacion::resultados::{
+    ConsultasResultados, Procedencia, Resultado, Seguimiento, Terminado, Tiempos,
+};
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
@@ -73,15 +76,16 @@ pub fn entrada(recepcion: &Recepcion) -> Escritura {
 
 /// La fila del resultado de un comando.
 pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Escritura {
-    let ComandoRecibido { id, nombre, recurso } = comando.clone();
+    let ComandoRecibido { id, nombre, recurso, recibido_en } = comando.clone();
     let rechazo = match fin {
         Fin::Ejecutado => None,
         Fin::Rechazado(rechazo) => Some(Json(RechazoGuardado::from(rechazo))),
     };
     Escritura::insercion("resultados_comando", id, move |sql| {
-        sql.push("INSERT INTO resultados_comando (id, comando, recurso, rechazo) VALUES (");
+        sql.push("INSERT INTO resultados_comando (id, comando, recurso, rechazo, recibido_en) VALUES (");
         let mut valores = sql.separated(", ");
         valores.push_bind(id).push_bind(nombre).push_bind(recurso).push_bind(rechazo);
+        valores.push_bind(recibido_en);
         sql.push(")");
         if quitada(Guarda::BandejaEntrada) {
             sql.push(" ON CONFLICT (id) DO UPDATE SET rechazo = excluded.rechazo");
@@ -98,11 +102,47 @@ pub async fn anotar_dueno(conexiones: &Conexiones, id: Uuid, usuario: Uuid) -> R
     conexiones.ejecutar(sqlx::query(sql).bind(id).bind(usuario)).await.map(drop)
 }
 
+/// Lo que hay guardado de unos comandos, terminados o no, en una sola mirada.
+const SEGUIMIENTO: &str = "SELECT p.id, r.comando, r.recurso, r.rechazo, r.terminado_en, \
+     coalesce(r.recibido_en, e.recibida_en) AS recibido_en FROM unnest($1::uuid[]) AS p (id) \
+     LEFT JOIN resultados_comando r ON r.id = p.id \
+     LEFT JOIN entregas e ON e.suscripcion = $2 AND e.id_mensaje = p.id::text";
+
 #[derive(FromRow)]
 struct Fila {
-    comando: String,
+    id: Uuid,
+    comando: Option<String>,
     recurso: Option<String>,
     rechazo: Option<Json<RechazoGuardado>>,
+    terminado_en: Option<OffsetDateTime>,
+    recibido_en: Option<OffsetDateTime>,
+}
+
+impl Fila {
+    fn seguimiento(self, ids: &IdsComando) -> Seguimiento {
+        let tiempos = Tiempos {
+            aceptado_en: ids.aceptado_en(self.id),
+            recibido_en: self.recibido_en,
+            cumplido_en: self.terminado_en,
+        };
+        let fin = self.rechazo.map_or(Fin::Ejecutado, |Json(rechazo)| Fin::Rechazado(rechazo.into()));
+        let terminado = |comando| Resultado::Terminado(Terminado { comando, recurso: self.recurso, fin });
+        Seguimiento { resultado: self.comando.map_or(Resultado::Pendiente, terminado), tiempos }
+    }
+}
+
+/// Cómo van esos comandos, que se dan por aceptados.
+///
+/// # Errors
+/// Las de la base de datos.
+pub async fn seguimientos(
+    conexiones: &Conexiones,
+    ids: &IdsComando,
+    pedidos: &[Uuid],
+) -> Result<Vec<(Uuid, Seguimiento)>, Falla> {
+    let sql = sqlx::query_as(SEGUIMIENTO).bind(pedidos).bind(SUSCRIPCION_COMANDOS);
+    let filas: Vec<Fila> = conexiones.leer(sql).await?;
+    Ok(filas.into_iter().map(|fila| (fila.id, fila.seguimiento(ids))).collect())
 }
 
 impl<S: AsRef<IdsComando> + Send + Sync> ConsultasResultados for LectorPg<S> {
@@ -116,12 +156,10 @@ impl<S: AsRef<IdsComando> + Send + Sync> ConsultasResultados for LectorPg<S> {
         Ok(fila.map(|(dueno,)| dueno))
     }
 
-    async fn terminado(&self, id: Uuid) -> Result<Option<Terminado>, Falla> {
-        let sql = "SELECT comando, recurso, rechazo FROM resultados_comando WHERE id = $1";
-        let fila: Option<Fila> = self.leer_una(sqlx::query_as(sql).bind(id)).await?;
-        Ok(fila.map(|Fila { comando, recurso, rechazo }| {
-            let fin = rechazo.map_or(Fin::Ejecutado, |Json(rechazo)| Fin::Rechazado(rechazo.into()));
-            Terminado { comando, recurso, fin }
-        }))
+    async fn seguimiento(&self, id: Uuid) -> Result<Seguimiento, Falla> {
+        let sql = sqlx::query_as(SEGUIMIENTO).bind([id]).bind(SUSCRIPCION_COMANDOS);
+        let fila: Option<Fila> = self.leer_una(sql).await?;
+        let fila = fila.ok_or_else(|| Falla::interna("PostgreSQL no respondió por el comando"))?;
+        Ok(fila.seguimiento(self.servicios().as_ref()))
     }
 }

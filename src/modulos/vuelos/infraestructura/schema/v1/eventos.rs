@@ -2,18 +2,22 @@
 
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::modulos::vuelos::aplicacion::dto::EventoDeReserva;
 use crate::modulos::vuelos::dominio::eventos::{
     HechoReserva, ReservaAprobada, ReservaCancelada, ReservaCreada, ReservaPagada,
 };
+use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdCliente, IdReserva};
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
     ErrorAvro, Esquema, EsquemaAvro, campo_nuevo, campo_original, escribir, esquema, milisegundos,
 };
 use crate::seedwork::infraestructura::despacho::{Publicable, Sobre};
+use crate::seedwork::infraestructura::mensajeria::comandos::Leido;
+use crate::seedwork::infraestructura::mensajeria::sucesos::Mensaje;
 
 /// El tópico de los eventos de reservas.
 pub const TOPICO: &str = "eventos-reserva";
@@ -31,7 +35,7 @@ static ESQUEMA: EsquemaAvro = LazyLock::new(|| {
 
 /// Los cuatro primeros miembros van en todos los eventos (`id_cliente`, nulo si no hay cliente): los lectores del
 /// sistema original los usan sin comprobar que estén.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Carga {
     id_reserva: Option<String>,
     id_cliente: Option<String>,
@@ -59,6 +63,27 @@ impl From<&HechoReserva> for Carga {
 pub fn topico() -> Result<(&'static str, Esquema), ErrorAvro> {
     let esquema = ESQUEMA.as_ref().map_err(|motivo| ErrorAvro::Esquema(motivo.clone()))?;
     Ok((TOPICO, esquema.clone()))
+}
+
+/// Lee un evento de la bandeja de salida.
+///
+/// # Errors
+/// [`ErrorAvro`] si su dato no es de este tópico: un defecto, no una situación.
+pub fn leer(mensaje: Mensaje) -> Result<EventoDeReserva, ErrorAvro> {
+    let (_, esquema) = topico()?;
+    let json = Leido::de(&mensaje.datos, &esquema.avro, &esquema.avro)?.json().unwrap_or_default();
+    let ilegible = || ErrorAvro::Ilegible("el evento no dice cómo quedó su reserva".into());
+    let carga: Carga = serde_json::from_value(json["data"].clone()).map_err(|_| ilegible())?;
+    let estado = carga.estado.and_then(|estado| EstadoReserva::de_nombre(&estado.to_lowercase()));
+    Ok(EventoDeReserva {
+        id: mensaje.id,
+        tipo: mensaje.tipo,
+        id_reserva: IdReserva(mensaje.clave),
+        id_cliente: carga.id_cliente.and_then(|id| id.parse().ok()).map(IdCliente),
+        estado: estado.ok_or_else(ilegible)?,
+        ocurrido_en: mensaje.ocurrido_en,
+        publicado_en: mensaje.publicada_en,
+    })
 }
 
 fn sobre(tipo: &'static str, ocurrido_en: OffsetDateTime, hecho: &HechoReserva) -> Result<Sobre, ErrorAvro> {
@@ -94,7 +119,6 @@ mod pruebas {
     use time::macros::datetime;
 
     use super::*;
-    use crate::modulos::vuelos::dominio::reserva::{EstadoReserva, IdReserva};
 
     /// El esquema que registra el sistema original y que sus lectores llevan compilado.
     const ORIGINAL: &str = r#"{"type":"record","name":"EventoReservaCreada","fields":[{"name":"data","type":["null",
