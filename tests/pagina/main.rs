@@ -58,8 +58,9 @@ async fn correr(caso: &str, entorno: &[(&str, &str)]) {
             let respuesta = match pregunta.split_once(' ').unwrap_or((pregunta, "")) {
                 ("codigo", usuario) => servicio.codigo_de(usuario).await,
                 ("administrar", usuario) => administrar(&base, usuario).await,
-                ("carpeta", _) => env::var("AEROALPES_CAPTURAS")
-                    .unwrap_or_else(|_| temporal.path().to_str().unwrap().to_owned()),
+                ("carpeta", _) => {
+                    env::var("AEROALPES_CAPTURAS").unwrap_or_else(|_| temporal.path().to_str().unwrap().to_owned())
+                }
                 otra => panic!("el guion pregunta algo que nadie sabe: {otra:?}"),
             };
             respuestas.write_all(format!("{respuesta}\n").as_bytes()).await.unwrap();
