@@ -13,12 +13,13 @@ const PACIENCIA = 30_000;
  * Manda una orden y dibuja su camino. Devuelve la dirección de lo que creó o cambió, ya hecho.
  *
  * @param {string} ruta
- * @param {{cuerpo?: any, sinEsperar?: boolean, evento: string}} opciones `evento`: el que causa, como `ReservaCreada`.
+ * @param {{cuerpo?: any, sinEsperar?: boolean, evento: string, alContestar?: () => void}} opciones `evento`: el que causa,
+ * como `ReservaCreada`; `alContestar` se llama en cuanto el servicio contesta, aunque lo pedido siga pendiente.
  */
-export async function ordenar(ruta, { cuerpo, sinEsperar = false, evento }) {
+export async function ordenar(ruta, { cuerpo, sinEsperar = false, evento, alContestar = () => {} }) {
   const recorrido = new Recorrido(`POST ${ruta}`, sinEsperar);
   try {
-    const respuesta = await mandar(ruta, { cuerpo, sinEsperar });
+    const respuesta = await mandar(ruta, { cuerpo, sinEsperar }).finally(alContestar);
     if (respuesta.estado === 202) return await seguirComando(recorrido, respuesta, evento);
     recorrido.marcar("http", "hecho", { que: `${respuesta.estado}` });
     recorrido.marcar("base", "hecho", { salto: respuesta.ms, que: "confirmada" });

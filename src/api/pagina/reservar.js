@@ -57,17 +57,18 @@ export function ponerCliente(id) {
 async function reservar(sinEsperar, alReservar) {
   const ruta = sinEsperar ? "/vuelos/reserva-comando" : "/vuelos/reserva";
   const botones = [...forma.querySelectorAll("button[type=submit]")];
+  // Pulsar dos veces seguidas no son dos reservas; lo que ya se aceptó no impide pedir otra.
+  if (botones[0].hasAttribute("aria-disabled")) return;
   for (const boton of botones) boton.setAttribute("aria-disabled", "true");
+  const alContestar = () => botones.forEach((boton) => boton.removeAttribute("aria-disabled"));
   try {
-    const recurso = await ordenar(ruta, { cuerpo: cuerpo(), sinEsperar, evento: "ReservaCreada" });
+    const recurso = await ordenar(ruta, { cuerpo: cuerpo(), sinEsperar, evento: "ReservaCreada", alContestar });
     limpiar(forma);
     avisar(`Reserva …${corta(recurso)} creada.`);
     alReservar(recurso);
   } catch (problema) {
     if (!(problema instanceof Problema)) throw problema;
     mostrar(forma, problema);
-  } finally {
-    for (const boton of botones) boton.removeAttribute("aria-disabled");
   }
 }
 
