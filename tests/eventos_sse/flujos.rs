@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::apoyo::{FilaBloqueada, Prueba, reserva};
@@ -79,15 +79,14 @@ async fn a_quien_va_tan_despacio_que_perderia_algo_se_le_corta() {
     let conexion = TcpSocket::new_v4().unwrap();
     conexion.set_recv_buffer_size(4096).unwrap();
     let mut lento = conexion.connect(prueba.servicio.direccion().parse().unwrap()).await.unwrap();
-    lento.write_all(format!("GET {EVENTOS} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
-    let mut leido = String::new();
+    lento
+        .write_all(format!("GET {EVENTOS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    leer_hasta(&mut lento, "event: posicion").await;
     for _ in 0..2 {
         let id = prueba.reserva().await;
-        while !leido.contains(&id) {
-            let mut trozo = [0; 1024];
-            let cuantos = timeout(PLAZO, lento.read(&mut trozo)).await.expect("no llegó el evento").unwrap();
-            leido.push_str(std::str::from_utf8(&trozo[..cuantos]).unwrap());
-        }
+        leer_hasta(&mut lento, &id).await;
     }
     let copiar = "INSERT INTO bandeja_salida (id, topico, clave, tipo, datos, ocurrido_en, publicada_en, correlacion, \
                   traceparent) SELECT gen_random_uuid(), topico, gen_random_uuid(), tipo, datos, ocurrido_en, now(), \
@@ -102,4 +101,14 @@ async fn a_quien_va_tan_despacio_que_perderia_algo_se_le_corta() {
     timeout(PLAZO, lento.read_to_end(&mut resto)).await.expect("no se le cortó").ok();
     let resto = String::from_utf8_lossy(&resto);
     assert!(!resto.contains(&ultima) && resto.matches("event: ").count() < 40_000);
+}
+
+async fn leer_hasta(conexion: &mut TcpStream, texto: &str) {
+    let mut leido = String::new();
+    while !leido.contains(texto) {
+        let mut trozo = [0; 1024];
+        let cuantos = timeout(PLAZO, conexion.read(&mut trozo)).await.expect("no llegó el evento").unwrap();
+        assert!(cuantos > 0, "el servicio cerró");
+        leido.push_str(std::str::from_utf8(&trozo[..cuantos]).unwrap());
+    }
 }
