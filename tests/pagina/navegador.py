@@ -18,7 +18,7 @@ BANDERAS = [
 ]
 PLAZO_MS = 30_000
 expect.set_options(timeout=PLAZO_MS)
-TIEMPO = re.compile(r"(\d+ ms|\d+,\d s)$")
+TIEMPO = re.compile(r"(\d+\sms|\d+,\d\ss)$")
 # Todo lo que el lector de pantalla oiría del resumen de una orden, también lo que dura milésimas.
 ANOTAR_RESUMEN = """addEventListener("DOMContentLoaded", () => {
   window.dicho = [];

@@ -28,8 +28,8 @@ export const hora = (texto) => (texto ? crear("time", { datetime: texto }, HORA.
 
 /** Una duración en milisegundos, para leer. */
 export function duracion(ms) {
-  if (ms < 1) return "menos de 1 ms";
-  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1).replace(".", ",")} s`;
+  if (ms < 1) return "menos de 1\u00a0ms";
+  return ms < 10_000 ? `${Math.round(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1).replace(".", ",")}\u00a0s`;
 }
 
 /** Lo que va de un momento a otro, en milisegundos, si se conocen los dos. */
