@@ -70,7 +70,9 @@ def todo_se_alcanza_y_nada_atrapa(url, _):
                 faltan.discard(enfocado["cual"])
             if not faltan:
                 break
-        nombres = [pagina.web.evaluate("(i) => document.querySelectorAll('*')[i].outerHTML.slice(0, 80)", i) for i in faltan]
+        nombres = [
+            pagina.web.evaluate("(i) => document.querySelectorAll('*')[i].outerHTML.slice(0, 80)", i) for i in faltan
+        ]
         assert not faltan, f"el tabulador no llega a {nombres}"
 
 

@@ -10,8 +10,14 @@ MAXIMO = 200 * 1024
 
 def capturas(url, preguntar):
     carpeta = Path(preguntar("carpeta"))
-    for nombre, tema, medida in [("claro", "light", (1280, 800)), ("oscuro", "dark", (1280, 800)), ("movil", "light", (360, 780))]:
-        with abierto(url, color_scheme=tema, viewport=dict(zip(("width", "height"), medida)), reduced_motion="reduce") as pagina:
+    for nombre, tema, medida in [
+        ("claro", "light", (1280, 800)),
+        ("oscuro", "dark", (1280, 800)),
+        ("movil", "light", (360, 780)),
+    ]:
+        with abierto(
+            url, color_scheme=tema, viewport=dict(zip(("width", "height"), medida)), reduced_motion="reduce"
+        ) as pagina:
             pagina.abrir()
             expect(pagina.web.locator("#en-vivo")).to_have_text("En vivo")
             preparar(pagina)

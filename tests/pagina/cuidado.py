@@ -76,7 +76,12 @@ def lo_que_se_escribe_no_se_interpreta(url, preguntar):
         pagina.abrir()
         malo = "<img src=x onerror=alert(1)>"
         forma = pagina.web.locator("#forma-registrar")
-        valores = [("Nombres", malo), ("Apellidos", malo), ("Correo", "x@ejemplo.co"), ("Contraseña", "correcta-y-larga")]
+        valores = [
+            ("Nombres", malo),
+            ("Apellidos", malo),
+            ("Correo", "x@ejemplo.co"),
+            ("Contraseña", "correcta-y-larga"),
+        ]
         for rotulo, valor in valores:
             forma.get_by_label(rotulo).fill(valor)
         forma.get_by_role("button", name="Registrar").click()

@@ -108,7 +108,12 @@ class Pagina:
 @contextmanager
 def abierto(url, **opciones):
     """Una página abierta en un navegador recién arrancado; al terminar comprueba que todo fue limpio."""
-    propias = {"locale": "es-CO", "timezone_id": "America/Bogota", "viewport": {"width": 1280, "height": 900}, **opciones}
+    propias = {
+        "locale": "es-CO",
+        "timezone_id": "America/Bogota",
+        "viewport": {"width": 1280, "height": 900},
+        **opciones,
+    }
     with sync_playwright() as playwright:
         navegador = playwright.chromium.launch(executable_path=os.environ["AEROALPES_CHROMIUM"], args=BANDERAS)
         try:

@@ -44,7 +44,12 @@ def registrar_y_validar(url, preguntar):
 
         forma = pagina.web.locator("#forma-registrar")
         forma.get_by_label("Una empresa").check()
-        for rotulo, valor in [("Nombres", "Vuelos"), ("Apellidos", "SAS"), ("Correo", "no-es"), ("Contraseña", "corta")]:
+        for rotulo, valor in [
+            ("Nombres", "Vuelos"),
+            ("Apellidos", "SAS"),
+            ("Correo", "no-es"),
+            ("Contraseña", "corta"),
+        ]:
             forma.get_by_label(rotulo).fill(valor)
         forma.get_by_label("RUT").fill("900123456")
         forma.get_by_role("button", name="Registrar").click()
@@ -63,7 +68,9 @@ def registrar_y_validar(url, preguntar):
         pagina.negar(400, f"/clientes/usuario/{empresa}/validar")
         pagina.web.locator("#v-codigo").fill("AAAAAAAAAA")
         pagina.boton("Validar").click()
-        expect(pagina.web.locator("#forma-validar [data-error-forma]:visible, #forma-validar .error-campo")).to_be_visible()
+        expect(
+            pagina.web.locator("#forma-validar [data-error-forma]:visible, #forma-validar .error-campo")
+        ).to_be_visible()
 
         pagina.web.locator("#s-email").fill("ana@ejemplo.co")
         pagina.web.locator("#s-password").fill("otra-distinta")

@@ -6,7 +6,12 @@ import { ordenar } from "./orden.js";
 import { corta, crear, por } from "./vista.js";
 
 /** Las transiciones que cada estado permite: son las del dominio. */
-const POR_ESTADO = { pendiente: ["pagar", "cancelar"], pagada: ["aprobar", "cancelar"], aprobada: ["cancelar"], cancelada: [] };
+const POR_ESTADO = {
+  pendiente: ["pagar", "cancelar"],
+  pagada: ["aprobar", "cancelar"],
+  aprobada: ["cancelar"],
+  cancelada: [],
+};
 const ACCIONES = {
   pagar: { rotulo: "Pagar", evento: "ReservaPagada", dicho: "pagada" },
   aprobar: { rotulo: "Aprobar", evento: "ReservaAprobada", dicho: "aprobada" },
@@ -18,10 +23,16 @@ export function botones(reserva, alHacer) {
   const posibles = POR_ESTADO[reserva.estado].filter((accion) => accion !== "aprobar" || puedeAprobar());
   return posibles.map((accion) => {
     const { rotulo, clase } = ACCIONES[accion];
-    const boton = crear("button", {
-      type: "button", class: `menor ${clase ?? ""}`, "data-accion": accion,
-      "aria-label": `${rotulo} la reserva ${corta(reserva.id)}`,
-    }, rotulo);
+    const boton = crear(
+      "button",
+      {
+        type: "button",
+        class: `menor ${clase ?? ""}`,
+        "data-accion": accion,
+        "aria-label": `${rotulo} la reserva ${corta(reserva.id)}`,
+      },
+      rotulo,
+    );
     boton.addEventListener("click", () => hacer(boton, reserva, accion, alHacer));
     return boton;
   });

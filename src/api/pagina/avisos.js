@@ -16,16 +16,27 @@ export function avisar(texto, clase = "bien") {
 
 /** Pregunta antes de algo que no se puede deshacer. */
 export function confirmar(pregunta, accion) {
-  const dialogo = crear("dialog", { class: "pregunta", "aria-labelledby": "pregunta" },
-    crear("form", { method: "dialog" },
+  const dialogo = crear(
+    "dialog",
+    { class: "pregunta", "aria-labelledby": "pregunta" },
+    crear(
+      "form",
+      { method: "dialog" },
       crear("p", { id: "pregunta" }, pregunta),
-      crear("div", { class: "botones" },
+      crear(
+        "div",
+        { class: "botones" },
         crear("button", { value: "no" }, "Dejarla como está"),
-        crear("button", { value: "si", class: "peligro" }, accion))));
+        crear("button", { value: "si", class: "peligro" }, accion),
+      ),
+    ),
+  );
   document.body.append(dialogo);
   dialogo.showModal();
-  return new Promise((responder) => dialogo.addEventListener("close", () => {
-    responder(dialogo.returnValue === "si");
-    dialogo.remove();
-  }));
+  return new Promise((responder) =>
+    dialogo.addEventListener("close", () => {
+      responder(dialogo.returnValue === "si");
+      dialogo.remove();
+    }),
+  );
 }

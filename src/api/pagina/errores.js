@@ -52,7 +52,11 @@ function elCampo(forma, { puntero, parametro }) {
   if (!puntero) return null;
   const campos = [...forma.querySelectorAll("[data-puntero]")];
   const es = (campo, texto) => campo.dataset.puntero === texto;
-  return campos.find((campo) => es(campo, puntero)) ?? campos.find((campo) => campo.dataset.puntero.startsWith(`${puntero}/`)) ?? null;
+  return (
+    campos.find((campo) => es(campo, puntero)) ??
+    campos.find((campo) => campo.dataset.puntero.startsWith(`${puntero}/`)) ??
+    null
+  );
 }
 
 function senalar(campo, texto) {

@@ -9,7 +9,11 @@ const BUS = document.documentElement.dataset.bus === "Pulsar" ? "Pulsar" : "Bus 
 const PASOS = [
   ["http", "HTTP", "M3 5h18v14H3zM3 9h18M6 7h.01M9 7h.01"],
   ["bus", BUS, "M3 7h13l-3-3M21 17H8l3 3M3 12h18"],
-  ["consumidor", "Consumidor", "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v4M12 18v4M2 12h4M18 12h4M5 5l2.6 2.6M16.4 16.4 19 19M19 5l-2.6 2.6M7.6 16.4 5 19"],
+  [
+    "consumidor",
+    "Consumidor",
+    "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v4M12 18v4M2 12h4M18 12h4M5 5l2.6 2.6M16.4 16.4 19 19M19 5l-2.6 2.6M7.6 16.4 5 19",
+  ],
   ["base", "Base de datos", "M4 6c0-4 16-4 16 0v12c0 4-16 4-16 0zM4 6c0 4 16 4 16 0M4 12c0 4 16 4 16 0"],
   ["evento", "Evento", "M12 20v-8M8 16a5.7 5.7 0 1 1 8 0M5 19a10 10 0 1 1 14 0"],
 ];
@@ -28,13 +32,21 @@ function dibujo(trazos) {
 
 /** Pone los cinco pasos, todos por recorrer. */
 export function preparar() {
-  const pasos = PASOS.map(([paso, nombre, trazos]) => crear("li", { class: "paso", "data-paso": paso },
-    crear("span", { class: "salto" }),
-    crear("span", { class: "bola" }, dibujo(trazos)),
-    crear("span", { class: "letrero" },
-      crear("span", { class: "nombre" }, nombre),
-      crear("span", { class: "que" }),
-      crear("span", { class: "solo-lector palabra" }))));
+  const pasos = PASOS.map(([paso, nombre, trazos]) =>
+    crear(
+      "li",
+      { class: "paso", "data-paso": paso },
+      crear("span", { class: "salto" }),
+      crear("span", { class: "bola" }, dibujo(trazos)),
+      crear(
+        "span",
+        { class: "letrero" },
+        crear("span", { class: "nombre" }, nombre),
+        crear("span", { class: "que" }),
+        crear("span", { class: "solo-lector palabra" }),
+      ),
+    ),
+  );
   por("pasos").replaceChildren(...pasos);
   for (const [paso] of PASOS) marcar(paso, "espera");
 }

@@ -35,7 +35,9 @@ const trayectos = por("trayectos");
 
 /** Prepara el formulario. `alReservar` recibe la dirección de cada reserva creada. */
 export function prepararReservar(alReservar) {
-  por("aeropuertos").append(...[...AEROPUERTOS].map(([codigo, nombre]) => crear("option", { value: codigo, label: nombre })));
+  por("aeropuertos").append(
+    ...[...AEROPUERTOS].map(([codigo, nombre]) => crear("option", { value: codigo, label: nombre })),
+  );
   anadir({ origen: "BOG", destino: "JFK", salida: aLas(1, 8), llegada: aLas(1, 14) });
   por("otro-trayecto").addEventListener("click", () => {
     const ultimo = valores(trayectos.lastElementChild);
@@ -93,16 +95,29 @@ function aeropuerto(texto) {
   return { codigo, ...(AEROPUERTOS.has(codigo) && { nombre: AEROPUERTOS.get(codigo) }) };
 }
 
-const valores = (trayecto) => Object.fromEntries(CAMPOS.map(([nombre]) => [nombre, trayecto.querySelector(`[data-nombre=${nombre}]`).value]));
+const valores = (trayecto) =>
+  Object.fromEntries(CAMPOS.map(([nombre]) => [nombre, trayecto.querySelector(`[data-nombre=${nombre}]`).value]));
 
 function anadir(inicial) {
   const campos = CAMPOS.map(([nombre, rotulo]) => {
     const deAeropuerto = nombre === "origen" || nombre === "destino";
-    const propios = deAeropuerto ? { list: "aeropuertos", maxlength: 4, class: "codigo", spellcheck: "false" } : { type: "datetime-local" };
-    const campo = crear("input", { ...propios, "data-nombre": nombre, autocomplete: "off", required: true, value: inicial[nombre] });
+    const propios = deAeropuerto
+      ? { list: "aeropuertos", maxlength: 4, class: "codigo", spellcheck: "false" }
+      : { type: "datetime-local" };
+    const campo = crear("input", {
+      ...propios,
+      "data-nombre": nombre,
+      autocomplete: "off",
+      required: true,
+      value: inicial[nombre],
+    });
     return crear("div", { class: "campo" }, crear("label", {}, rotulo), campo);
   });
-  const quitar = crear("button", { type: "button", class: "menor quitar", "al-click": () => quitarTrayecto(trayecto) }, "Quitar");
+  const quitar = crear(
+    "button",
+    { type: "button", class: "menor quitar", "al-click": () => quitarTrayecto(trayecto) },
+    "Quitar",
+  );
   const trayecto = crear("fieldset", { class: "trayecto" }, crear("legend"), ...campos, quitar);
   trayectos.append(trayecto);
   numerar();
@@ -138,4 +153,5 @@ function aLas(dias, horas) {
   return aLocal(dia);
 }
 
-const aLocal = (momento) => new Date(momento.getTime() - momento.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+const aLocal = (momento) =>
+  new Date(momento.getTime() - momento.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);

@@ -120,14 +120,24 @@ function conservarFoco(id, accion) {
 function fila(reserva, cambiada) {
   const celda = (rotulo, ...dentro) => crear("td", { role: "cell", "data-rotulo": rotulo }, ...dentro);
   const posibles = botones(reserva, actualizar);
-  const ver = crear("button", {
-    type: "button", class: "enlace", "data-accion": "ver", "aria-label": `Ver la reserva ${corta(reserva.id)}`,
-    "al-click": () => abrirDetalle(reserva.id, actualizar),
-  }, identidad(reserva.id));
-  return crear("tr", { role: "row", "data-id": reserva.id, "data-estado": reserva.estado, class: cambiada ? "cambiada" : null },
+  const ver = crear(
+    "button",
+    {
+      type: "button",
+      class: "enlace",
+      "data-accion": "ver",
+      "aria-label": `Ver la reserva ${corta(reserva.id)}`,
+      "al-click": () => abrirDetalle(reserva.id, actualizar),
+    },
+    identidad(reserva.id),
+  );
+  return crear(
+    "tr",
+    { role: "row", "data-id": reserva.id, "data-estado": reserva.estado, class: cambiada ? "cambiada" : null },
     crear("th", { role: "rowheader", scope: "row", "data-rotulo": "Reserva" }, ver),
     celda("Estado", crear("span", { class: "estado", "data-estado": reserva.estado }, mayuscula(reserva.estado))),
     celda("Cliente", reserva.id_cliente ? identidad(reserva.id_cliente) : "—"),
     celda("Creada", fecha(reserva.fecha_creacion)),
-    celda("Qué hacer", posibles.length > 0 ? crear("span", { class: "botones" }, ...posibles) : "—"));
+    celda("Qué hacer", posibles.length > 0 ? crear("span", { class: "botones" }, ...posibles) : "—"),
+  );
 }

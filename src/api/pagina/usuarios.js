@@ -34,10 +34,12 @@ export function prepararUsuarios() {
     por("v-codigo").value = "";
     avisar("Usuario validado.");
   });
-  por("otro-codigo").addEventListener("click", () => intentar(por("forma-validar"), async () => {
-    await mandar(`/clientes/usuario/${elDeValidar()}/codigo`);
-    avisar("Va otro código; los anteriores ya no valen.");
-  }));
+  por("otro-codigo").addEventListener("click", () =>
+    intentar(por("forma-validar"), async () => {
+      await mandar(`/clientes/usuario/${elDeValidar()}/codigo`);
+      avisar("Va otro código; los anteriores ya no valen.");
+    }),
+  );
   prepararSesion();
   por("usuario-reservar").addEventListener("click", () => {
     ponerCliente(visto.id);
@@ -104,7 +106,10 @@ async function intentar(forma, hacer) {
 
 function rotular(tipo) {
   const { numero, fecha } = IDENTIFICACION[tipo];
-  for (const [id, [rotulo, dato]] of [["r-numero", numero], ["r-fecha", fecha]]) {
+  for (const [id, [rotulo, dato]] of [
+    ["r-numero", numero],
+    ["r-fecha", fecha],
+  ]) {
     por(`${id}-rotulo`).textContent = rotulo;
     por(id).dataset.puntero = `/${dato}`;
   }
@@ -114,9 +119,16 @@ function datosDe(forma) {
   const tipo = forma.elements.tipo.value;
   const { numero, fecha } = IDENTIFICACION[tipo];
   const { nombres, apellidos, email, password } = Object.fromEntries(new FormData(forma));
-  const opcionales = [[numero[1], por("r-numero").value.trim()], [fecha[1], por("r-fecha").value]];
+  const opcionales = [
+    [numero[1], por("r-numero").value.trim()],
+    [fecha[1], por("r-fecha").value],
+  ];
   return {
-    nombres, apellidos, email: email.trim(), password, es_empresarial: tipo === "empresa",
+    nombres,
+    apellidos,
+    email: email.trim(),
+    password,
+    es_empresarial: tipo === "empresa",
     ...Object.fromEntries(opcionales.filter(([, valor]) => valor !== "")),
   };
 }

@@ -17,7 +17,10 @@ export function crear(nombre, atributos = {}, ...hijos) {
 
 const FECHA = new Intl.DateTimeFormat("es", { dateStyle: "medium", timeStyle: "short" });
 const HORA = new Intl.DateTimeFormat("es", {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
 });
 
 /** Una fecha para leer, en la hora de quien mira. */
