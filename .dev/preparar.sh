@@ -9,6 +9,7 @@ readonly NECESIDADES=(
   'fuzz|c++|g++|construir libFuzzer'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
+  'pagina|chromium|chromium|probar la página en un navegador'
   'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'
   'cliente|python3|python3 python3-venv|generar un cliente: Python 3.11 o posterior'
 )
@@ -71,6 +72,7 @@ hay_orden() {
   case $1 in
     protoc) [[ -x ${PROTOC:-} ]] || command -v protoc ;;
     java) buscar_java ;;
+    chromium) buscar_chromium ;;
     mvn) pulsar_valido "$(carpeta_cache)/$PULSAR_CARPETA" || command -v mvn ;;
     python3) python_valido "$(carpeta_cache)/$PYTHON_CARPETA" || buscar_python ;;
     *) command -v "$1" ;;

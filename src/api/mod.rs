@@ -14,6 +14,7 @@ mod frecuencia;
 mod idempotencia;
 mod objeto;
 mod opcional;
+mod pagina;
 mod paginas;
 mod permisos;
 mod problema;
@@ -73,6 +74,7 @@ pub fn rutas(app: App) -> Router {
     let (rutas, openapi) = documentadas.split_for_parts();
     let rutas = rutas
         .merge(especificacion::pagina())
+        .merge(pagina::rutas(app.acceso.es_cerrado(), if app.broker.is_some() { "Pulsar" } else { "PostgreSQL" }))
         .fallback(async || capas::ruta_no_existe())
         .method_not_allowed_fallback(async || {
             let detalle = "Esa ruta no admite ese método; la cabecera Allow dice cuáles";

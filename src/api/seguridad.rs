@@ -8,6 +8,8 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::pagina;
+
 /// Las que no dependen de la ruta.
 const SIEMPRE: [(HeaderName, HeaderValue); 3] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -16,8 +18,13 @@ const SIEMPRE: [(HeaderName, HeaderValue); 3] = [
 ];
 /// Una respuesta con datos no es una página: no carga nada.
 const DE_DATOS: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// La página `/docs`: lo suyo, y nada de fuera. Pone estilos en línea y una imagen dentro de su hoja de estilos.
+/// La página `/`: sus archivos y nada más; en línea, ni guiones ni estilos.
 const DE_PAGINA: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// La página `/docs`: lo suyo, y nada de fuera. Pone estilos en línea y una imagen dentro de su hoja de estilos.
+const DE_DOCS: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
@@ -26,12 +33,16 @@ const NO_GUARDAR: HeaderValue = HeaderValue::from_static("no-store");
 /// Pone las cabeceras de seguridad.
 pub async fn proteger(solicitud: Request, seguir: Next) -> Response {
     let ruta = solicitud.uri().path();
-    let es_pagina = ruta == "/docs" || ruta.starts_with("/docs/");
+    let (politica, es_dato) = match ruta {
+        ruta if ruta == "/docs" || ruta.starts_with("/docs/") => (DE_DOCS, false),
+        ruta if pagina::es_suya(ruta) => (DE_PAGINA, false),
+        _ => (DE_DATOS, true),
+    };
     let mut respuesta = seguir.run(solicitud).await;
     let cabeceras = respuesta.headers_mut();
     cabeceras.extend(SIEMPRE);
-    cabeceras.insert(CONTENT_SECURITY_POLICY, if es_pagina { DE_PAGINA } else { DE_DATOS });
-    if !es_pagina {
+    cabeceras.insert(CONTENT_SECURITY_POLICY, politica);
+    if es_dato {
         cabeceras.entry(CACHE_CONTROL).or_insert(NO_GUARDAR);
     }
     respuesta

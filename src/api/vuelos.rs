@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::acceso::{Permitido, Puerta};
 use super::cuerpo::Cuerpo;
-use super::fechas::Fecha;
+use super::fechas::Instante;
 use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::permisos::{Administracion, ConFicha, SuReserva};
@@ -186,11 +186,11 @@ struct RespuestaEvento {
     #[schema(example = "ReservaCreada")]
     r#type: String,
     /// Cuándo ocurrió.
-    ocurrido_en: Fecha,
+    ocurrido_en: Instante,
     /// Cuándo confirmó el bus que lo tenía.
-    publicado_en: Option<Fecha>,
+    publicado_en: Option<Instante>,
     /// Cuándo lo recibió nuestro propio consumidor.
-    recibido_en: Option<Fecha>,
+    recibido_en: Option<Instante>,
 }
 
 /// Cuenta qué le pasó a una reserva, en orden, y qué fue de cada noticia.
@@ -204,9 +204,9 @@ async fn historia(
     let eventos = app.mediador.consultar(ObtenerHistoria { id: IdReserva(id) }).await?;
     let respuesta = |evento: EventoEnHistoria| RespuestaEvento {
         r#type: evento.tipo,
-        ocurrido_en: Fecha(evento.ocurrido_en),
-        publicado_en: evento.publicado_en.map(Fecha),
-        recibido_en: evento.recibido_en.map(Fecha),
+        ocurrido_en: Instante(evento.ocurrido_en),
+        publicado_en: evento.publicado_en.map(Instante),
+        recibido_en: evento.recibido_en.map(Instante),
     };
     Ok(Json(eventos.into_iter().map(respuesta).collect()))
 }

@@ -13,6 +13,10 @@ pub fn comprobar(documento: &Value, metodo: &str, ruta: &str, respuesta: &Respue
     if ruta == "/docs" || ruta.starts_with("/docs/") {
         return;
     }
+    // La página `/` tampoco es de la API; lo que bajo ella no exista es un problema, como en cualquier otra ruta.
+    if ruta == "/" || (ruta.starts_with("/pagina/") && respuesta.estado < 400) {
+        return;
+    }
     let Some(operaciones) = operaciones(documento, ruta) else {
         respuesta.problema(404, "ruta-no-existe");
         return;

@@ -57,6 +57,36 @@ async fn la_pagina_de_prueba_solo_carga_lo_suyo() {
 }
 
 #[tokio::test]
+async fn la_pagina_no_admite_nada_en_linea_y_se_pregunta_cada_vez_si_cambio() {
+    let prueba = Prueba::nueva().await;
+    for (ruta, tipo) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/pagina/inicio.js", "text/javascript; charset=utf-8"),
+        ("/pagina/estilo.css", "text/css; charset=utf-8"),
+        ("/pagina/icono.svg", "image/svg+xml"),
+    ] {
+        let respuesta = prueba.servicio.get(ruta).await;
+        assert_eq!((respuesta.estado, respuesta.cabecera("content-type")), (200, Some(tipo)), "{ruta}");
+        protegida(&respuesta);
+        let politica = respuesta.cabecera("content-security-policy").unwrap();
+        assert!(politica.contains("default-src 'none'; script-src 'self'; style-src 'self';"), "{politica}");
+        assert!(!politica.contains("unsafe"), "{politica}");
+        assert_eq!(respuesta.cabecera("cache-control"), Some("no-cache"));
+        let etiqueta = respuesta.cabecera("etag").unwrap();
+        for (suya, estado) in
+            [(etiqueta, 304), (&*format!("\"otra\", W/{etiqueta}"), 304), ("*", 304), ("\"otra\"", 200)]
+        {
+            let con = |solicitud: reqwest::RequestBuilder| solicitud.header("if-none-match", suya);
+            let segunda = prueba.servicio.pedir(Method::GET, ruta, con).await;
+            assert_eq!((segunda.estado, segunda.cabecera("etag")), (estado, Some(etiqueta)), "{ruta} {suya}");
+            assert_eq!(segunda.texto.is_empty(), estado == 304, "{ruta} {suya}");
+        }
+    }
+    prueba.servicio.get("/pagina/no-existe.js").await.problema(404, "ruta-no-existe");
+    prueba.servicio.ordenar("/").await.problema(405, "metodo-no-admitido");
+}
+
+#[tokio::test]
 async fn un_preflight_no_abre_nada() {
     let prueba = Prueba::nueva().await;
     for ruta in ["/vuelos/reserva", "/clientes/sesion", "/spec"] {

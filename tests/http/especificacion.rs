@@ -29,8 +29,9 @@ fn operaciones(documento: &Value) -> impl Iterator<Item = (String, &Value)> {
 fn anotadas_en_el_codigo() -> BTreeSet<(String, String)> {
     let carpeta = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
     let mut anotadas = BTreeSet::new();
-    for archivo in std::fs::read_dir(carpeta).unwrap() {
-        let texto = std::fs::read_to_string(archivo.unwrap().path()).unwrap();
+    let archivos = std::fs::read_dir(carpeta).unwrap().map(|archivo| archivo.unwrap().path());
+    for archivo in archivos.filter(|archivo| archivo.is_file()) {
+        let texto = std::fs::read_to_string(archivo).unwrap();
         for anotacion in texto.split("#[utoipa::path(").skip(1) {
             let metodo = anotacion.split(',').next().unwrap().trim().to_owned();
             let ruta = anotacion.split("path = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();

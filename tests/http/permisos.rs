@@ -54,6 +54,9 @@ async fn toda_ruta_pide_ficha_salvo_las_publicas() {
     assert!(con_alguna > 10, "{con_alguna}");
     assert_eq!(documento["components"]["securitySchemes"]["ficha"]["scheme"], "bearer");
     servicio.get("/docs/").await.con(200);
+    let pagina = servicio.get("/").await;
+    assert!(pagina.estado == 200 && pagina.texto.contains("data-modo=\"cerrado\""), "{}", pagina.texto);
+    assert_eq!(servicio.get("/pagina/inicio.js").await.estado, 200);
 }
 
 #[tokio::test]
