@@ -1,6 +1,7 @@
 //! El resultado de los comandos aceptados.
 
 use axum::Json;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::stream;
@@ -12,6 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::acceso::{Permitido, Puerta};
+use super::en_vivo::perder_permiso;
 use super::fechas::Instante;
 use super::permisos::SuComando;
 use super::problema::Problema;
@@ -53,6 +55,7 @@ enum EstadoDeComando {
 
 /// Cuándo pasó por cada punto; nulo, si aún no pasó o no se sabe.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "así se llaman en la red")]
 struct RespuestaTiempos {
     /// Cuándo se aceptó.
     aceptado_en: Option<Instante>,
@@ -99,7 +102,11 @@ async fn dar_resultado(
     responses((status = 200, description = "Cómo va, según cambia", content_type = "text/event-stream", body = String),
         (status = 404, description = "Nadie aceptó ese comando", body = Problema),
         (status = 410, description = "Su resultado ya no se guarda", body = Problema)))]
-async fn seguir(Permitido { app, .. }: Permitido<SuComando>, IdDeRuta(id): IdDeRuta) -> Result<Response, Problema> {
+async fn seguir(
+    Permitido { app, .. }: Permitido<SuComando>,
+    IdDeRuta(id): IdDeRuta,
+    partes: Parts,
+) -> Result<Response, Problema> {
     let lugar = app.en_vivo.lugar()?;
     // Antes de preguntar cómo va: lo que cambie después llegará.
     let cambios = app.en_vivo.comandos.seguir(id);
@@ -109,7 +116,7 @@ async fn seguir(Permitido { app, .. }: Permitido<SuComando>, IdDeRuta(id): IdDeR
         let seguimiento = camino.siguiente().await?;
         Some((Event::default().event("comando").json_data(RespuestaComando::nueva(id, seguimiento)), camino))
     });
-    Ok(app.en_vivo.responder(lugar, flujo))
+    Ok(app.en_vivo.responder(lugar, flujo, perder_permiso::<SuComando>(app.clone(), partes)))
 }
 
 /// El camino de un comando hasta que termina.

@@ -113,6 +113,11 @@ impl Problema {
         Self { repetir_en: Some(espera.as_secs() + 1), ..problema }
     }
 
+    /// Si la culpa es de lo que se pidió o de quien lo pide (4xx).
+    pub fn es_del_cliente(&self) -> bool {
+        self.estado().is_client_error()
+    }
+
     fn estado(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

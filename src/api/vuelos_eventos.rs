@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
 use axum::response::sse::Event;
@@ -13,6 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::acceso::{Permitido, Puerta};
+use super::en_vivo::perder_permiso;
 use super::fechas::Instante;
 use super::paginas::{Parametros, interpretar};
 use super::permisos::Administracion;
@@ -81,11 +83,11 @@ impl<'a> From<&'a EventoDeReserva> for RespuestaEvento<'a> {
 async fn eventos(
     Permitido { app, .. }: Permitido<Administracion>,
     Parametros(ParametrosEventos { desde, id_reserva }): Parametros<ParametrosEventos>,
-    cabeceras: HeaderMap,
+    partes: Parts,
 ) -> Result<Response, Problema> {
     let clave = interpretar(id_reserva, "id_reserva", "un UUID", |texto| Uuid::parse_str(texto).ok())?;
     let en_la_consulta = interpretar(desde, "desde", "la ficha de un evento", |texto| texto.parse::<Visto>().ok())?;
-    let desde = ultimo_recibido(&cabeceras)?.or(en_la_consulta);
+    let desde = ultimo_recibido(&partes.headers)?.or(en_la_consulta);
     let lugar = app.en_vivo.lugar()?;
     let flujo = app.en_vivo.reservas.flujo(desde, clave).await.map_err(problema)?;
     let posicion = Event::default().event("posicion").id(flujo.desde().ficha()).retry(VOLVER).data("{}");
@@ -93,7 +95,8 @@ async fn eventos(
         let suceso = flujo.siguiente().await?;
         Some((evento(&suceso), flujo))
     });
-    Ok(app.en_vivo.responder(lugar, stream::iter([Ok(posicion)]).chain(flujo)))
+    let sin_permiso = perder_permiso::<Administracion>(app.clone(), partes);
+    Ok(app.en_vivo.responder(lugar, stream::iter([Ok(posicion)]).chain(flujo), sin_permiso))
 }
 
 fn evento(suceso: &Suceso<EventoDeReserva>) -> Result<Event, axum::Error> {

@@ -40,7 +40,7 @@ async fn quien_llega_tarde_recibe_el_estado_final_en_el_acto_y_ahi_termina() {
     hasta("que se cumpla", terminado).await;
     let mut flujo = Flujo::abrir(&prueba.servicio, &format!("{ruta}/eventos"), &[]).await;
     let unico = flujo.siguiente().await.unwrap();
-    assert_eq!(unico.evento, "comando");
+    assert_eq!(unico.nombre, "comando");
     assert_eq!(unico.datos, prueba.servicio.get(&ruta).await.con(200));
     assert_eq!(unico.datos["recurso"], format!("/vuelos/reserva/{}", id(&aceptado)));
     let tiempos = tiempos(&unico.datos);

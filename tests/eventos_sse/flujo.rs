@@ -10,7 +10,7 @@ use crate::comun::servicio::Servicio;
 /// Un evento, tal como llegó.
 #[derive(Debug, Default, PartialEq)]
 pub struct Evento {
-    pub evento: String,
+    pub nombre: String,
     pub id: String,
     pub datos: Value,
 }
@@ -42,7 +42,7 @@ impl Flujo {
         let cabecera = desde.map(|ficha| ("last-event-id", ficha));
         let mut flujo = Self::abrir(servicio, "/vuelos/reserva/eventos", cabecera.as_slice()).await;
         let posicion = flujo.siguiente().await.unwrap();
-        assert_eq!((posicion.evento.as_str(), &posicion.datos), ("posicion", &serde_json::json!({})));
+        assert_eq!((posicion.nombre.as_str(), &posicion.datos), ("posicion", &serde_json::json!({})));
         (flujo, posicion.id)
     }
 
@@ -66,7 +66,7 @@ impl Flujo {
         let mut vistos = Vec::new();
         for _ in 0..cuantos {
             let evento = self.siguiente().await.unwrap();
-            vistos.push((evento.evento, evento.datos["id_reserva"].as_str().unwrap().to_owned()));
+            vistos.push((evento.nombre, evento.datos["id_reserva"].as_str().unwrap().to_owned()));
         }
         vistos
     }
@@ -77,8 +77,8 @@ fn interpretar(bloque: &str) -> Option<Evento> {
     let mut evento = Evento::default();
     for linea in bloque.lines() {
         match linea.split_once(": ") {
-            Some(("event", valor)) => evento.evento = valor.to_owned(),
-            Some(("id", valor)) => evento.id = valor.to_owned(),
+            Some(("event", valor)) => valor.clone_into(&mut evento.nombre),
+            Some(("id", valor)) => valor.clone_into(&mut evento.id),
             Some(("data", valor)) => evento.datos = serde_json::from_str(valor).unwrap(),
             Some(("retry", valor)) => assert!(valor.parse::<u32>().unwrap() >= 1_000),
             _ => {}

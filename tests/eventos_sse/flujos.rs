@@ -8,7 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::apoyo::{FilaBloqueada, Prueba, reserva};
-use crate::cerrado::{CLAVE, Cerrada, con_ficha};
+use crate::cerrado::{CLAVE, Cerrada, administrador, con_ficha};
 use crate::comandos::aceptar;
 use crate::comun::{PLAZO, hasta};
 use crate::flujo::Flujo;
@@ -33,6 +33,17 @@ async fn en_modo_cerrado_cada_uno_sigue_lo_suyo_y_solo_quien_administra_las_rese
     }
     let portador = format!("Bearer {CLAVE}");
     Flujo::abrir(&cerrada.0.servicio, EVENTOS, &[("authorization", &portador)]).await;
+}
+
+#[tokio::test]
+async fn quien_deja_de_administrar_deja_de_escuchar() {
+    let cerrada = Cerrada::nueva().await;
+    let jefa = cerrada.administrador("jefa@ejemplo.co").await;
+    let portador = format!("Bearer {}", jefa.ficha);
+    let mut flujo = Flujo::abrir(&cerrada.0.servicio, EVENTOS, &[("authorization", &portador)]).await;
+    assert_eq!(flujo.siguiente().await.unwrap().nombre, "posicion");
+    administrador(&cerrada.0.base, "retirar", &jefa.id).await;
+    assert_eq!(flujo.siguiente().await, None);
 }
 
 #[tokio::test]

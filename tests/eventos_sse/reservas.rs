@@ -48,10 +48,10 @@ async fn se_cuenta_desde_ahora_en_el_orden_de_cada_reserva_y_con_filtro() {
     let (mut todas, _) = Flujo::de_reservas(&prueba.servicio, None).await;
     let ruta = format!("/vuelos/reserva/eventos?id_reserva={vieja}");
     let mut solo_una = Flujo::abrir(&prueba.servicio, &ruta, &[]).await;
-    assert_eq!(solo_una.siguiente().await.unwrap().evento, "posicion");
+    assert_eq!(solo_una.siguiente().await.unwrap().nombre, "posicion");
     let nueva = prueba.reserva().await;
     let evento = todas.siguiente().await.unwrap();
-    assert_eq!(evento.evento, "ReservaCreada");
+    assert_eq!(evento.nombre, "ReservaCreada");
     let esperados = ["estado", "id_cliente", "id_evento", "id_reserva", "ocurrido_en", "publicado_en", "type"];
     assert_eq!(miembros(&evento.datos), esperados);
     assert_eq!(evento.datos["id_reserva"], nueva);

@@ -99,10 +99,10 @@ impl<T> Sucesos<T> {
     /// # Errors
     /// Las de la base de datos; entonces `visto` no cambia.
     pub async fn siguientes(&self, visto: &mut Visto, clave: Option<Uuid>) -> Result<Vec<Suceso<T>>, Falla> {
-        let desde = match visto.completo() {
-            true => Visto { antes: Arc::clone(&visto.hasta), hasta: Arc::new(self.ahora().await?), posicion: 0 },
-            false => visto.clone(),
-        };
+        let mut desde = visto.clone();
+        if desde.completo() {
+            desde = Visto { hasta: Arc::new(self.ahora().await?), posicion: 0, ..desde };
+        }
         if desde.completo() {
             return Ok(Vec::new());
         }

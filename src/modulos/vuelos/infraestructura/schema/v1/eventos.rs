@@ -73,7 +73,8 @@ pub fn leer(mensaje: Mensaje) -> Result<EventoDeReserva, ErrorAvro> {
     let (_, esquema) = topico()?;
     let json = Leido::de(&mensaje.datos, &esquema.avro, &esquema.avro)?.json().unwrap_or_default();
     let ilegible = || ErrorAvro::Ilegible("el evento no dice cómo quedó su reserva".into());
-    let carga: Carga = serde_json::from_value(json["data"].clone()).map_err(|_| ilegible())?;
+    let data = json.get("data").cloned().unwrap_or_default();
+    let carga: Carga = serde_json::from_value(data).map_err(|_| ilegible())?;
     let estado = carga.estado.and_then(|estado| EstadoReserva::de_nombre(&estado.to_lowercase()));
     Ok(EventoDeReserva {
         id: mensaje.id,
