@@ -6,7 +6,9 @@ pub mod esquema_ajeno;
 pub mod esquemas_ajenos;
 pub mod ingesta;
 pub mod motivo;
+pub mod particiones;
 pub mod publicador;
+pub mod recepcion;
 pub mod relevo_bandeja_salida;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use thiserror::Error;
 
 use self::motivo::Motivo;
+use self::particiones::{ErrorAdministracion, ErrorParticiones};
 use crate::seedwork::infraestructura::despacho::avro::Esquema;
 
 /// Un tópico del servicio.
@@ -26,12 +29,6 @@ pub struct Topico {
     pub esquema: Esquema,
     /// Nuestra suscripción.
     pub suscripcion: &'static str,
-}
-
-/// El nombre completo de un tópico.
-#[must_use]
-pub fn completo(nombre: &str) -> String {
-    format!("persistent://public/default/{nombre}")
 }
 
 /// El nombre del tópico de letras muertas de otro.
@@ -52,6 +49,15 @@ pub enum ErrorPulsar {
     /// El archivo de las autoridades dejó de poderse leer.
     #[error("no se puede leer el archivo de PULSAR_TLS_CA")]
     Autoridades(#[source] std::io::Error),
+    /// El archivo de la ficha dejó de poderse leer.
+    #[error("no se puede leer el archivo de PULSAR_TOKEN_ARCHIVO")]
+    FichaIlegible,
+    /// Un tópico no tiene las particiones que se piden.
+    #[error(transparent)]
+    Particiones(#[from] ErrorParticiones),
+    /// No se pudo crear un tópico particionado.
+    #[error("la administración de Pulsar (PULSAR_ADMIN_URL) no crea el tópico: {0}")]
+    Administracion(#[from] ErrorAdministracion),
     /// No hubo respuesta a tiempo.
     #[error("Pulsar no respondió a tiempo")]
     Plazo,
