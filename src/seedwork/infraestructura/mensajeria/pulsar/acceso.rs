@@ -49,6 +49,14 @@ impl Default for Espacio {
     }
 }
 
+impl Espacio {
+    /// El nombre completo de un tópico suyo.
+    #[must_use]
+    pub fn completo(&self, nombre: &str) -> String {
+        format!("persistent://{self}/{nombre}")
+    }
+}
+
 impl fmt::Display for Espacio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

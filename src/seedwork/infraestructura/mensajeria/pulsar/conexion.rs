@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar::consumer::InitialPosition;
-use pulsar::error::ServiceDiscoveryError;
-use pulsar::proto::ServerError;
 use pulsar::routing_policy::RoutingPolicy;
 use pulsar::{
     ConnectionRetryOptions, Consumer, ConsumerOptions, OperationRetryOptions, Producer, ProducerOptions, Pulsar,
@@ -42,7 +40,7 @@ impl Cliente {
     /// El nombre completo de un tópico.
     #[must_use]
     pub fn completo(&self, nombre: &str) -> String {
-        format!("persistent://{}/{nombre}", self.espacio)
+        self.espacio.completo(nombre)
     }
 
     /// Cuántas particiones tiene un tópico; 0 si no las tiene o no existe.
@@ -50,16 +48,11 @@ impl Cliente {
     /// # Errors
     /// [`ErrorPulsar`].
     pub async fn particiones(&self, nombre: &str) -> Result<u32, ErrorPulsar> {
-        let pregunta = async {
-            match self.pulsar.lookup_partitioned_topic_number(self.completo(nombre)).await {
-                Err(pulsar::Error::ServiceDiscovery(ServiceDiscoveryError::Query(
-                    Some(ServerError::TopicNotFound),
-                    _,
-                ))) => Ok(0),
-                respuesta => respuesta,
-            }
-        };
-        a_tiempo(pregunta).await
+        let contadas = a_tiempo(self.pulsar.lookup_partitioned_topic_number(self.completo(nombre))).await;
+        match contadas {
+            Err(ErrorPulsar::NoExiste) => Ok(0),
+            contadas => contadas,
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub mod relevo_bandeja_salida;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use pulsar::error::ServiceDiscoveryError;
+use pulsar::proto::ServerError;
 use thiserror::Error;
 
 use self::motivo::Motivo;
@@ -58,6 +60,9 @@ pub enum ErrorPulsar {
     /// No se pudo crear un tópico particionado.
     #[error("la administración de Pulsar (PULSAR_ADMIN_URL) no crea el tópico: {0}")]
     Administracion(#[from] ErrorAdministracion),
+    /// El tópico no existe, y el bróker no los crea solo.
+    #[error("el tópico no existe")]
+    NoExiste,
     /// No hubo respuesta a tiempo.
     #[error("Pulsar no respondió a tiempo")]
     Plazo,
@@ -68,7 +73,11 @@ pub enum ErrorPulsar {
 
 impl From<pulsar::Error> for ErrorPulsar {
     fn from(error: pulsar::Error) -> Self {
-        Self::Cliente(error.to_string())
+        const NO_EXISTE: Option<ServerError> = Some(ServerError::TopicNotFound);
+        match error {
+            pulsar::Error::ServiceDiscovery(ServiceDiscoveryError::Query(NO_EXISTE, _)) => Self::NoExiste,
+            error => Self::Cliente(error.to_string()),
+        }
     }
 }
 
