@@ -38,6 +38,8 @@ use crate::servicios::{MediadorApp, Servicios};
 
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
+/// Conexiones a PostgreSQL para latir: una por trabajo, para que ningún latido espere a nadie.
+const CONEXIONES_LATIDOS: usize = 2;
 
 /// Por qué no se pudo arrancar.
 #[derive(Debug, Error)]
@@ -182,7 +184,7 @@ async fn componer(
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
     let fondos = Fondos {
         conexiones: fondo(CONEXIONES_MENSAJERIA)?,
-        latidos: fondo(1)?,
+        latidos: fondo(CONEXIONES_LATIDOS)?,
         escritura: escritura.clone(),
         atraso: Atraso::default(),
         aceptaciones: config.ordenes,
