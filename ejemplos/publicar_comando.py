@@ -73,6 +73,14 @@ def milisegundos(momento: datetime) -> int:
     return int(momento.timestamp() * 1000)
 
 
+def particion(mensaje: pulsar.Message, cuantas: int) -> int:
+    """La que elige AeroAlpes para esa clave (`String.hashCode` de Java); sólo importa si el tópico tiene particiones."""
+    resumen = 0
+    for caracter in mensaje.partition_key():
+        resumen = (31 * resumen + ord(caracter)) & 0xFFFFFFFF
+    return (resumen & 0x7FFFFFFF) % cuantas
+
+
 def comando(id_comando: str, id_reserva: str) -> ComandoCrearReserva:
     """Un vuelo de Bogotá a Nueva York. La identidad del comando es de quien lo envía: con ella pregunta después."""
     ahora = milisegundos(datetime.now(timezone.utc))
@@ -101,7 +109,12 @@ def comando(id_comando: str, id_reserva: str) -> ComandoCrearReserva:
 def publicar(broker: str, mensaje: ComandoCrearReserva) -> None:
     cliente = pulsar.Client(broker, logger=pulsar.ConsoleLogger(pulsar.LoggerLevel.Error))
     try:
-        productor = cliente.create_producer(TOPICO, schema=AvroSchema(ComandoCrearReserva))
+        productor = cliente.create_producer(
+            TOPICO,
+            schema=AvroSchema(ComandoCrearReserva),
+            message_routing_mode=pulsar.PartitionsRoutingMode.CustomPartition,
+            message_router=particion,
+        )
         # La clave ordena: los comandos de una misma reserva se cumplen en el orden en que salen.
         productor.send(mensaje, partition_key=mensaje.data.id_reserva, event_timestamp=mensaje.time)
     finally:

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -15,7 +16,7 @@ use crate::api::en_vivo::EnVivo;
 use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
-use crate::config::{Base, Bus, Config, ErrorConfig};
+use crate::config::{Base, Bus, Config, ErrorConfig, Rol, Roles};
 use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
 use crate::modulos::vuelos;
 use crate::seedwork::aplicacion::mediador::Mediador;
@@ -31,16 +32,19 @@ use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
 };
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::mensajeria::mirador::Mirador;
+use crate::seedwork::infraestructura::mensajeria::pulsar::particiones::{self, ErrorParticiones};
 use crate::seedwork::infraestructura::mensajeria::seguidor::Seguidor;
 use crate::seedwork::infraestructura::mensajeria::sucesos::Sucesos;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
-use crate::servicios::Servicios;
+use crate::servicios::{MediadorApp, Servicios};
 
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
+/// Conexiones a PostgreSQL para latir: una por trabajo, para que ningún latido espere a nadie.
+const CONEXIONES_LATIDOS: usize = 2;
 
 /// Por qué no se pudo arrancar.
 #[derive(Debug, Error)]
@@ -66,6 +70,9 @@ pub enum ErrorArranque {
     /// No se puede usar el bus que se pide.
     #[error(transparent)]
     Bus(#[from] ErrorCambioDeBus),
+    /// Un tópico no tiene las particiones que se piden.
+    #[error(transparent)]
+    Particiones(#[from] ErrorParticiones),
     /// Un esquema de los mensajes no es válido.
     #[error(transparent)]
     Esquema(#[from] ErrorAvro),
@@ -80,6 +87,8 @@ pub struct Anuncio {
     pub direccion: SocketAddr,
     /// Dónde están los datos.
     pub datos: String,
+    /// Qué hace esta instancia.
+    pub roles: Roles,
 }
 
 /// Sirve hasta que se pida parar; entonces termina lo que aceptó y se apaga en orden.
@@ -122,19 +131,20 @@ async fn atender(
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega, &parar)).await else {
         return Ok(());
     };
-    let Compuesto { app, mensajes, purga } = app?;
-    let mediador = Arc::clone(&app.mediador);
+    let Compuesto { rutas, mediador, mensajes, purga, en_vivo } = app?;
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
-    let purga = tokio::spawn(purga.correr(parar.clone()));
-    tokio::spawn(Arc::clone(&app.en_vivo.reservas).mirar(parar.clone()));
-    tokio::spawn(Arc::clone(&app.en_vivo.comandos).correr(parar.clone()));
-    anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
-    let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
+    let purga = purga.map(|purga| tokio::spawn(purga.correr(parar.clone())));
+    tokio::spawn(en_vivo.reservas.mirar(parar.clone()));
+    tokio::spawn(en_vivo.comandos.correr(parar.clone()));
+    anunciar(Anuncio { direccion: escucha.local_addr()?, datos, roles: config.roles });
+    let limite = api::servidor::atender(escucha, rutas, parar, config.plazo_cierre).await?;
     let cierre = async {
         if let Err(causa) = mensajes.await {
             error!(%causa, "el consumo terminó en pánico");
         }
-        if let Err(causa) = purga.await {
+        if let Some(purga) = purga
+            && let Err(causa) = purga.await
+        {
             error!(%causa, "la purga terminó en pánico");
         }
         mediador.esperar_ordenes().await;
@@ -166,9 +176,11 @@ fn base_de_datos(
 
 /// El programa compuesto: lo que atiende HTTP y lo que trabaja por detrás.
 struct Compuesto {
-    app: App,
+    rutas: Router,
+    mediador: Arc<MediadorApp>,
     mensajes: Mensajes,
-    purga: Purga,
+    purga: Option<Purga>,
+    en_vivo: EnVivo,
 }
 
 async fn componer(
@@ -183,7 +195,7 @@ async fn componer(
     let (escritura, lectura) = (fondo(config.conexiones)?, fondo(config.conexiones_lectura)?);
     let fondos = Fondos {
         conexiones: fondo(CONEXIONES_MENSAJERIA)?,
-        latidos: fondo(1)?,
+        latidos: fondo(CONEXIONES_LATIDOS)?,
         escritura: escritura.clone(),
         atraso: Atraso::default(),
         aceptaciones: config.ordenes,
@@ -198,6 +210,10 @@ async fn componer(
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
     let mediador = Mediador::nuevo(fabrica, reacciones(), config.plazo_orden);
     let mediador = Arc::new(mediador.con_cupos(config.ordenes, config.consultas));
+    if let Some(broker) = config.bus.broker() {
+        let topicos: Vec<_> = contratos()?.into_iter().map(|contrato| contrato.topico).collect();
+        particiones::comprobar(broker, &topicos).await?;
+    }
     match &config.bus {
         Bus::Pulsar(_) => {
             anotar_uso(&escritura).await?;
@@ -209,12 +225,15 @@ async fn componer(
     let sucesos = Sucesos::nuevos(lectura.clone(), vuelos::TOPICO_EVENTOS, vuelos::leer_evento);
     let seguidor = Seguidor::nuevo(lectura.clone(), ids.clone());
     let en_vivo = EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, config.flujos, parar.clone());
-    let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
-    let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
+    let roles = config.roles;
+    let purga = roles.tiene(Rol::Relevo).then(|| Purga::nueva(fondos.conexiones.clone(), config.guardar));
+    let mensajes = Mensajes::componer((&config.bus, roles), fondos, Arc::clone(&mediador), ids, aviso)?;
     let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    let app = App { mediador, despachador, broker, huellas, lectura, en_vivo, acceso };
-    Ok(Compuesto { app, mensajes, purga })
+    let (para_ordenes, para_flujos) = (Arc::clone(&mediador), en_vivo.clone());
+    let app = App { mediador: para_ordenes, despachador, broker, huellas, lectura, en_vivo: para_flujos, acceso };
+    let rutas = if roles.tiene(Rol::Api) { api::rutas(app) } else { api::rutas_de_salud(app) };
+    Ok(Compuesto { rutas, mediador, mensajes, purga, en_vivo })
 }
 
 /// Las reacciones de todos los módulos.

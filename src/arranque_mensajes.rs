@@ -7,14 +7,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Bus;
+use crate::config::{Bus, Rol, Roles};
 use crate::modulos::{clientes, vuelos};
 use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{Atraso, Vaciado};
-use crate::seedwork::infraestructura::mensajeria::carriles::Carriles;
+use crate::seedwork::infraestructura::mensajeria::carriles::{Carriles, Trabajo};
 use crate::seedwork::infraestructura::mensajeria::comandos::Leido;
 use crate::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use crate::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
@@ -23,7 +23,6 @@ use crate::seedwork::infraestructura::mensajeria::enrutador::{
 };
 use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
-use crate::seedwork::infraestructura::mensajeria::pulsar::acceso::Broker;
 use crate::seedwork::infraestructura::mensajeria::pulsar::ingesta::Ingesta;
 use crate::seedwork::infraestructura::mensajeria::pulsar::publicador::Publicador;
 use crate::seedwork::infraestructura::mensajeria::pulsar::relevo_bandeja_salida::Relevo;
@@ -47,21 +46,23 @@ pub struct Fondos {
     pub aceptaciones: Cupo,
 }
 
-/// Lo que trabaja por detrás, y la puerta por la que se le encarga.
+/// Lo que trabaja por detrás, según los papeles de esta instancia, y la puerta por la que se le encarga.
 pub struct Mensajes {
     /// Por donde se aceptan comandos.
     pub despachador: Arc<DespachadorApp>,
     /// Cómo está el bróker, si lo hay.
     pub broker: Option<Pulso>,
-    consumo: Consumo<FabricaApp>,
-    carriles: Carriles,
-    pulsar: PorPulsar,
+    publicador: Option<(Arc<Publicador>, Atraso, Conexiones)>,
+    ingestas: Vec<Ingesta>,
+    consumo: Option<Consumo<FabricaApp>>,
+    relevo: Option<Relevador>,
+    carriles: Vec<Carriles>,
 }
 
-/// Lo que se hace con Pulsar: publicar y recibir, o sólo recibir lo que le quede.
-struct PorPulsar {
-    salida: Option<(Arc<Publicador>, Relevo)>,
-    ingestas: Vec<Ingesta>,
+/// Quien saca la bandeja de salida.
+enum Relevador {
+    Local(BusLocal),
+    Pulsar(Relevo),
 }
 
 /// Los comandos que llegan por el bus, de todos los módulos, en el orden de los esquemas.
@@ -112,110 +113,127 @@ pub fn descodificar(topico: &str, datos: &[u8]) -> Result<Option<Value>, ErrorAv
 }
 
 impl Mensajes {
-    /// Compone el bus que se pide.
+    /// Compone el bus que se pide, con lo que toca a esos roles.
     ///
     /// # Errors
     /// [`ErrorAvro`] si algún esquema no es válido.
     pub fn componer(
-        bus: &Bus,
-        Fondos { conexiones, latidos, escritura, atraso, aceptaciones }: Fondos,
+        (bus, roles): (&Bus, Roles),
+        fondos: Fondos,
         mediador: Arc<MediadorApp>,
         ids: IdsComando,
         aviso: Arc<Notify>,
     ) -> Result<Self, ErrorAvro> {
+        let Fondos { conexiones, latidos, escritura, atraso, aceptaciones } = fondos;
         let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
-        let carriles = Carriles::nuevos(latidos);
-        let por_pulsar = matches!(bus, Bus::Pulsar(_));
-        let entregas = Entregas::nuevas(conexiones.clone(), por_pulsar);
-        let (llegadas, pulso) = (Arc::new(Notify::new()), Pulso::default());
-        let mut mensajes =
-            Recepcion { topicos: topicos(&enrutador)?, entregas, llegadas, pulso, conexiones, escritura, carriles };
-        let (salida, pulsar, local) = match bus {
-            Bus::Pulsar(broker) => mensajes.por_pulsar(broker, atraso, &aviso),
-            Bus::Local { vaciar } => mensajes.por_local(vaciar.as_ref(), aviso),
+        let (topicos, pulso, llegadas) = (topicos(&enrutador)?, Pulso::default(), Arc::new(Notify::new()));
+        // Con cualquier rol: prepara el bróker antes del primer envío.
+        let publicador = match bus {
+            Bus::Pulsar(broker) => Some(Publicador::nuevo(broker.clone(), topicos.clone(), pulso.parte())),
+            Bus::Local { .. } => None,
         };
-        let Recepcion { entregas, llegadas, pulso, carriles, .. } = mensajes;
+        let entregas = Entregas::nuevas(conexiones.clone(), publicador.is_some());
+        let (mut carriles, mut ingestas) = (Vec::new(), Vec::new());
+        let relevo = roles.tiene(Rol::Relevo).then(|| {
+            let suyos = Carriles::nuevos(latidos.clone(), Trabajo::Relevar);
+            carriles.push(suyos.clone());
+            let bandeja = (conexiones.clone(), suyos, Arc::clone(&aviso));
+            Relevador::nuevo(publicador.as_ref(), bandeja, Arc::clone(&llegadas))
+        });
+        let salida = match &publicador {
+            Some(publicador) => Salida::Pulsar(Arc::clone(publicador), atraso.clone(), escritura, aviso),
+            None => Salida::Local(escritura, aviso),
+        };
         let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida).con_cupo(aceptaciones);
-        let consumo =
-            Consumo { ids, enrutador, mediador, bus: local, entregas, carriles: carriles.clone(), aviso: llegadas };
-        Ok(Self { despachador: Arc::new(despachador), broker: por_pulsar.then_some(pulso), consumo, carriles, pulsar })
+        let consumo = roles.tiene(Rol::Consumidor).then(|| {
+            ingestas = Recepcion { entregas: &entregas, llegadas: &llegadas, pulso: &pulso }.ingestas(
+                bus,
+                topicos,
+                &conexiones,
+            );
+            let suyos = Carriles::nuevos(latidos, Trabajo::Atender);
+            carriles.push(suyos.clone());
+            Consumo { ids, enrutador, mediador, entregas, carriles: suyos, aviso: llegadas }
+        });
+        let broker = publicador.is_some().then_some(pulso);
+        let publicador = publicador.map(|publicador| (publicador, atraso, conexiones));
+        Ok(Self { despachador: Arc::new(despachador), broker, publicador, ingestas, consumo, relevo, carriles })
     }
 
     /// Pone todo a trabajar hasta que se pida parar. Los carriles se sueltan cuando los demás terminaron.
     pub async fn trabajar(self, parar: CancellationToken) {
-        let (sin_latir, mut tareas) = (CancellationToken::new(), JoinSet::new());
-        let latidos = tokio::spawn(self.carriles.mantener(sin_latir.clone()));
-        tareas.spawn(self.consumo.correr(parar.clone()));
-        if let Some((publicador, relevo)) = self.pulsar.salida {
-            tareas.spawn(publicador.mantener(parar.clone()));
-            tareas.spawn(relevo.correr(parar.clone()));
+        let (sin_latir, mut latidos, mut tareas) = (CancellationToken::new(), JoinSet::new(), JoinSet::new());
+        for carriles in self.carriles {
+            latidos.spawn(carriles.mantener(sin_latir.clone()));
         }
-        for ingesta in self.pulsar.ingestas {
+        if let Some((publicador, atraso, conexiones)) = self.publicador {
+            tareas.spawn(publicador.mantener(parar.clone()));
+            tareas.spawn(atraso.seguir(conexiones, parar.clone()));
+        }
+        match self.relevo {
+            Some(Relevador::Local(bus)) => _ = tareas.spawn(bus.correr(parar.clone())),
+            Some(Relevador::Pulsar(relevo)) => _ = tareas.spawn(relevo.correr(parar.clone())),
+            None => {}
+        }
+        if let Some(consumo) = self.consumo {
+            tareas.spawn(consumo.correr(parar.clone()));
+        }
+        for ingesta in self.ingestas {
             tareas.spawn(ingesta.correr(parar.clone()));
         }
-        while let Some(terminada) = tareas.join_next().await {
-            if let Err(causa) = terminada {
-                tracing::error!(%causa, "una tarea de mensajes terminó en pánico");
-            }
-        }
+        terminar(&mut tareas).await;
         sin_latir.cancel();
-        if let Err(causa) = latidos.await {
-            tracing::error!(%causa, "los latidos terminaron en pánico");
+        terminar(&mut latidos).await;
+    }
+}
+
+async fn terminar(tareas: &mut JoinSet<()>) {
+    while let Some(terminada) = tareas.join_next().await {
+        if let Err(causa) = terminada {
+            tracing::error!(%causa, "una tarea de mensajes terminó en pánico");
         }
     }
 }
 
-/// Con qué se recibe, sea cual sea el bus.
-struct Recepcion {
-    topicos: Vec<Topico>,
-    entregas: Entregas,
-    llegadas: Arc<Notify>,
-    pulso: Pulso,
-    conexiones: Conexiones,
-    escritura: Conexiones,
-    carriles: Carriles,
+impl Relevador {
+    fn nuevo(
+        publicador: Option<&Arc<Publicador>>,
+        (conexiones, carriles, aviso): (Conexiones, Carriles, Arc<Notify>),
+        llegadas: Arc<Notify>,
+    ) -> Self {
+        match publicador {
+            Some(publicador) => {
+                Self::Pulsar(Relevo { conexiones, carriles, publicador: Arc::clone(publicador), aviso })
+            }
+            None => Self::Local(BusLocal { conexiones, carriles, aviso, llegadas }),
+        }
+    }
 }
 
-impl Recepcion {
-    fn por_pulsar(
-        &self,
-        broker: &Broker,
-        atraso: Atraso,
-        aviso: &Arc<Notify>,
-    ) -> (Salida, PorPulsar, Option<BusLocal>) {
-        let publicador = Publicador::nuevo(broker.clone(), self.topicos.clone(), self.pulso.parte());
-        let relevo = Relevo {
-            conexiones: self.conexiones.clone(),
-            carriles: self.carriles.clone(),
-            publicador: Arc::clone(&publicador),
-            atraso: atraso.clone(),
-            aviso: Arc::clone(aviso),
-        };
-        let pulsar =
-            PorPulsar { salida: Some((Arc::clone(&publicador), relevo)), ingestas: self.ingestas(broker, None) };
-        (Salida::Pulsar(publicador, atraso, self.escritura.clone(), Arc::clone(aviso)), pulsar, None)
-    }
+/// Con qué se recibe de Pulsar.
+struct Recepcion<'a> {
+    entregas: &'a Entregas,
+    llegadas: &'a Arc<Notify>,
+    pulso: &'a Pulso,
+}
 
-    /// El bus local avisa al consumo con el mismo aviso que usa la bandeja de salida.
-    fn por_local(&mut self, vaciar: Option<&Broker>, aviso: Arc<Notify>) -> (Salida, PorPulsar, Option<BusLocal>) {
-        self.llegadas = Arc::clone(&aviso);
-        let nombres = self.topicos.iter().map(|topico| topico.nombre).collect();
-        let vaciado = Arc::new(Vaciado::de(self.conexiones.clone(), nombres));
-        let ingestas = vaciar.map(|broker| self.ingestas(broker, Some(&vaciado))).unwrap_or_default();
-        let bus = BusLocal::nuevo(self.conexiones.clone());
-        (Salida::Local(self.escritura.clone(), aviso), PorPulsar { salida: None, ingestas }, Some(bus))
-    }
-
-    fn ingestas(&self, broker: &Broker, vaciado: Option<&Arc<Vaciado>>) -> Vec<Ingesta> {
-        let ingesta = |topico: &Topico| Ingesta {
+impl Recepcion<'_> {
+    /// Una por tópico, también con el bus local si se está dejando Pulsar.
+    fn ingestas(&self, bus: &Bus, topicos: Vec<Topico>, conexiones: &Conexiones) -> Vec<Ingesta> {
+        let Some(broker) = bus.broker() else { return Vec::new() };
+        let vaciado = matches!(bus, Bus::Local { .. }).then(|| {
+            let nombres = topicos.iter().map(|topico| topico.nombre);
+            Arc::new(Vaciado::de(conexiones.clone(), nombres))
+        });
+        let ingesta = |topico| Ingesta {
             broker: broker.clone(),
-            topico: topico.clone(),
+            topico,
             entregas: self.entregas.clone(),
-            aviso: Arc::clone(&self.llegadas),
-            pulso: self.pulso.parte(),
-            vaciado: vaciado.cloned(),
+            aviso: Arc::clone(self.llegadas),
+            pulso: self.pulso.clone(),
+            vaciado: vaciado.clone(),
         };
-        self.topicos.iter().map(ingesta).collect()
+        topicos.into_iter().map(ingesta).collect()
     }
 }
 

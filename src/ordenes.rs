@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aeroalpes::arranque::{self, Anuncio};
-use aeroalpes::config::{Config, Opciones, leer_clave_servicio, leer_escucha};
+use aeroalpes::config::{Config, Opciones, Rol, leer_clave_servicio, leer_escucha};
 use aeroalpes::modulos::clientes::{EntregaPorConsola, IdUsuario};
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
 use aeroalpes::{prueba_final, registros};
@@ -48,6 +48,7 @@ pub fn interpretar(argumentos: impl IntoIterator<Item = OsString>) -> Result<Ord
         escucha: texto(m, "escucha"),
         datos: texto(m, "datos"),
         bus: texto(m, "bus"),
+        roles: texto(m, "roles"),
         abierto_en_red: m.get_flag("abierto-en-red"),
     };
     match coincidencias.subcommand() {
@@ -85,6 +86,12 @@ fn programa() -> Command {
     let datos = || opcion("datos", "CARPETA", "Carpeta de los datos del PostgreSQL embebido [AEROALPES_DATOS]");
     let escucha = opcion("escucha", "DIRECCIÓN:PUERTO", "Dónde escucha [AEROALPES_ESCUCHA, 127.0.0.1:5000]");
     let bus = opcion("bus", "local|pulsar", "Por dónde van los mensajes [AEROALPES_BUS; pulsar si hay PULSAR_URL]");
+    let roles = opcion(
+        "roles",
+        "ROLES",
+        "Qué hace esta instancia: api, las rutas; consumidor, atender mensajes; relevo, publicarlos y borrar lo viejo; \
+         separados por comas [AEROALPES_ROLES; los tres]",
+    );
     let en_red =
         bandera_larga("abierto-en-red", "Permite el modo abierto fuera del bucle local [AEROALPES_ABIERTO_EN_RED]");
     let puerto = opcion("puerto", "PUERTO", "Puerto de 127.0.0.1 [5432]").value_parser(value_parser!(u16));
@@ -99,7 +106,12 @@ fn programa() -> Command {
         .arg(bandera("version", 'V', "Muestra la versión", ArgAction::Version))
         .after_help("La configuración va en variables de entorno: véase la tabla del README.")
         .subcommand(
-            orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C").arg(escucha).arg(datos()).arg(bus).arg(en_red),
+            orden("servir", "Sirve hasta recibir SIGTERM o Ctrl-C")
+                .arg(escucha)
+                .arg(datos())
+                .arg(bus)
+                .arg(roles)
+                .arg(en_red),
         )
         .subcommand(orden("migrar", "Pone al día el esquema de la base de datos y termina").arg(datos()))
         .subcommand(orden("purgar", "Borra ahora lo que ya pasó su edad, y dice cuánto").arg(datos()))
@@ -225,9 +237,10 @@ async fn servir(opciones: Opciones) -> Resultado {
     // Un hilo aparte escribe en la consola: quien no la lea tarda mucho en frenar al servicio, y no se pierde un código.
     let (consola, _guarda) = NonBlockingBuilder::default().lossy(false).finish(stdout());
     let mut anuncios = consola.clone();
-    let anunciar = move |Anuncio { direccion, datos }: Anuncio| {
+    let anunciar = move |Anuncio { direccion, datos, roles }: Anuncio| {
         let version = env!("CARGO_PKG_VERSION");
-        let texto = format!("AeroAlpes {version} en http://{direccion} (documentación en /docs)\nDatos: {datos}\n");
+        let detalle = if roles.tiene(Rol::Api) { "documentación en /docs" } else { "sólo la salud: sin el rol api" };
+        let texto = format!("AeroAlpes {version} en http://{direccion} ({detalle})\nDatos: {datos}\n");
         if anuncios.write_all(texto.as_bytes()).is_err() {
             tracing::warn!("no se pudo escribir en la consola");
         }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use aeroalpes::arranque::{Contrato, contratos};
-use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::{completo, letras_muertas};
+use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::acceso::Espacio;
+use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::letras_muertas;
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use serde_json::{Map, Value};
@@ -45,7 +46,7 @@ fn no_falta_ni_sobra_un_topico() {
         codigo.keys().flat_map(|topico| [(*topico).to_owned(), letras_muertas(topico)]).collect();
     assert_eq!(claves(&documento["channels"]), esperados);
     for (nombre, canal) in objeto(&documento["channels"]) {
-        assert_eq!(canal["address"], completo(nombre));
+        assert_eq!(canal["address"], Espacio::default().completo(nombre));
     }
     for (topico, contrato) in codigo {
         let canal = &documento["channels"][topico];

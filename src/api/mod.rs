@@ -64,17 +64,28 @@ pub struct App {
 
 /// Todas las rutas, con su especificación y sus capas.
 pub fn rutas(app: App) -> Router {
-    let documentadas = OpenApiRouter::with_openapi(especificacion::base())
+    let de_la_aplicacion = OpenApiRouter::new()
         .merge(vuelos::rutas())
         .merge(vuelos_eventos::rutas())
         .merge(clientes::rutas())
         .merge(comandos::rutas())
-        .merge(salud::rutas())
         .merge(especificacion::rutas());
+    let bus = if app.broker.is_some() { "Pulsar" } else { "PostgreSQL" };
+    let paginas = especificacion::pagina().merge(pagina::rutas(app.acceso.es_cerrado(), bus));
+    vestir(app, de_la_aplicacion, paginas)
+}
+
+/// Sólo las rutas de quien no atiende la aplicación: las que miran las sondas.
+pub fn rutas_de_salud(app: App) -> Router {
+    vestir(app, OpenApiRouter::new(), Router::new())
+}
+
+/// Esas rutas y las que hay siempre, con sus capas.
+fn vestir(app: App, documentadas: OpenApiRouter<Puerta>, paginas: Router<Puerta>) -> Router {
+    let documentadas = OpenApiRouter::with_openapi(especificacion::base()).merge(documentadas).merge(salud::rutas());
     let (rutas, openapi) = documentadas.split_for_parts();
     let rutas = rutas
-        .merge(especificacion::pagina())
-        .merge(pagina::rutas(app.acceso.es_cerrado(), if app.broker.is_some() { "Pulsar" } else { "PostgreSQL" }))
+        .merge(paginas)
         .fallback(async || capas::ruta_no_existe())
         .method_not_allowed_fallback(async || {
             let detalle = "Esa ruta no admite ese método; la cabecera Allow dice cuáles";

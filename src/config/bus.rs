@@ -1,13 +1,14 @@
 //! Por dónde van los mensajes y cómo se llega al bróker.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 use url::Url;
 
 use super::ErrorConfig;
-use super::lector::{Lector, sin_mostrar};
-use crate::seedwork::infraestructura::mensajeria::pulsar::acceso::{Broker, Ficha};
+use super::lector::{Lector, interpretar, sin_mostrar};
+use crate::seedwork::infraestructura::mensajeria::pulsar::acceso::{Broker, Espacio, Ficha, Particionado};
 
 /// Por dónde van los mensajes. Sin `Debug`: lleva la ficha.
 #[derive(Clone)]
@@ -50,8 +51,43 @@ pub(super) fn bus(lector: &Lector<'_>, opcion: Option<String>) -> Result<Bus, Er
 }
 
 fn broker(lector: &Lector<'_>) -> Result<Option<Broker>, ErrorConfig> {
+    let particiones = lector.numero("AEROALPES_PARTICIONES", 0, 0, 1024)?;
     let Some(url) = url(lector)? else { return Ok(None) };
-    Ok(Some(Broker { ficha: ficha(lector)?, autoridades: autoridades(lector, &url)?, url }))
+    let admin = administracion(lector)?;
+    let con_tls = url.scheme() == "pulsar+ssl" || admin.as_ref().is_some_and(|admin| admin.scheme() == "https");
+    Ok(Some(Broker {
+        ficha: ficha(lector)?,
+        autoridades: autoridades(lector, con_tls)?,
+        espacio: espacio(lector)?,
+        particionado: particionado(particiones, admin)?,
+        url,
+    }))
+}
+
+fn espacio(lector: &Lector<'_>) -> Result<Espacio, ErrorConfig> {
+    const VARIABLE: &str = "AEROALPES_PULSAR_ESPACIO";
+    let Some(texto) = lector.texto(VARIABLE)? else { return Ok(Espacio::default()) };
+    interpretar(VARIABLE, &texto, "inquilino/espacio, por ejemplo public/default")
+}
+
+fn administracion(lector: &Lector<'_>) -> Result<Option<Url>, ErrorConfig> {
+    const VARIABLE: &str = "PULSAR_ADMIN_URL";
+    let Some(texto) = lector.texto_secreto(VARIABLE)? else { return Ok(None) };
+    let url = Url::parse(&texto).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let esperado = "la dirección de la administración de Pulsar, por ejemplo http://localhost:8080";
+    url.map(Some).ok_or_else(|| sin_mostrar(VARIABLE, esperado))
+}
+
+/// Crear un tópico particionado es cosa de la administración: sin ella no se puede prometer.
+fn particionado(particiones: usize, admin: Option<Url>) -> Result<Option<Particionado>, ErrorConfig> {
+    let Some(cuantas) = u32::try_from(particiones).ok().and_then(NonZeroU32::new) else { return Ok(None) };
+    let esperado = "que PULSAR_ADMIN_URL diga dónde está la administración de Pulsar";
+    let error = || ErrorConfig {
+        variable: "AEROALPES_PARTICIONES",
+        valor: Some(particiones.to_string()),
+        esperado: esperado.into(),
+    };
+    Ok(Some(Particionado { particiones: cuantas, admin: admin.ok_or_else(error)? }))
 }
 
 /// `PULSAR_URL`, o el servidor que nombran los despliegues del sistema original.
@@ -86,7 +122,7 @@ fn ficha(lector: &Lector<'_>) -> Result<Option<Ficha>, ErrorConfig> {
     Ok(Some(ruta.map_or(Ficha::Fija(ficha), |ruta| Ficha::Archivo(ruta.into()))))
 }
 
-fn autoridades(lector: &Lector<'_>, url: &Url) -> Result<Option<PathBuf>, ErrorConfig> {
+fn autoridades(lector: &Lector<'_>, con_tls: bool) -> Result<Option<PathBuf>, ErrorConfig> {
     const VARIABLE: &str = "PULSAR_TLS_CA";
     let Some(ruta) = lector.texto(VARIABLE)? else { return Ok(None) };
     let error =
@@ -95,8 +131,10 @@ fn autoridades(lector: &Lector<'_>, url: &Url) -> Result<Option<PathBuf>, ErrorC
     if leido.is_none() {
         return Err(error("un archivo que se pueda leer, con certificados en formato PEM"));
     }
-    if url.scheme() != "pulsar+ssl" {
-        return Err(error("que PULSAR_URL empiece por pulsar+ssl://: sin TLS no se comprueba a nadie"));
+    if !con_tls {
+        return Err(error(
+            "que PULSAR_URL empiece por pulsar+ssl://, o PULSAR_ADMIN_URL por https://: sin TLS no se comprueba a nadie",
+        ));
     }
     Ok(Some(ruta.into()))
 }
@@ -157,5 +195,24 @@ mod pruebas {
         }
         let bus = bus_de(&[("PULSAR_URL", con_tls), ("PULSAR_TLS_CA", bueno)]);
         assert_eq!(bus.broker().unwrap().autoridades.as_deref(), Some(std::path::Path::new(bueno)));
+    }
+
+    #[test]
+    fn las_particiones_piden_la_administracion_y_el_espacio_tiene_dos_partes() {
+        let (url, cuatro) = (("PULSAR_URL", "pulsar://c:1"), ("AEROALPES_PARTICIONES", "4"));
+        let error = leer(&[url, cuatro]).err().unwrap();
+        assert_eq!((error.variable, error.valor.as_deref()), ("AEROALPES_PARTICIONES", Some("4")));
+        let admin = ("PULSAR_ADMIN_URL", "http://c:8080");
+        let bus = bus_de(&[url, cuatro, admin, ("AEROALPES_PULSAR_ESPACIO", "inquilino/mi-espacio")]);
+        let broker = bus.broker().unwrap();
+        assert_eq!(broker.particionado.as_ref().unwrap().particiones.get(), 4);
+        assert_eq!(broker.espacio.to_string(), "inquilino/mi-espacio");
+        let bus = bus_de(&[url, admin, ("AEROALPES_PARTICIONES", "0")]);
+        assert!(bus.broker().unwrap().particionado.is_none());
+        assert_eq!(bus.broker().unwrap().espacio.to_string(), "public/default");
+        for espacio in ["public", "public/", "/default", "a/b/c", "a/..", "público/default", "a/b c"] {
+            let error = leer(&[url, ("AEROALPES_PULSAR_ESPACIO", espacio)]).err().unwrap();
+            assert_eq!((error.variable, error.valor.as_deref()), ("AEROALPES_PULSAR_ESPACIO", Some(espacio)));
+        }
     }
 }

@@ -7,6 +7,7 @@ mod guardar;
 mod lector;
 #[cfg(test)]
 mod propiedades;
+mod roles;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ use self::base::base;
 pub use self::bus::Bus;
 use self::bus::bus;
 use self::lector::{Lector, interpretar};
+use self::roles::roles;
+pub use self::roles::{Rol, Roles};
 
 use crate::modulos::clientes::PlazosFichas;
 use crate::seedwork::aplicacion::turnos::Cupo;
@@ -61,6 +64,8 @@ pub struct Config {
     pub base: Base,
     /// Por dónde van los mensajes.
     pub bus: Bus,
+    /// Qué hace esta instancia.
+    pub roles: Roles,
     /// Conexiones a PostgreSQL para las órdenes, como mucho.
     pub conexiones: usize,
     /// Conexiones a PostgreSQL para las consultas, como mucho.
@@ -92,6 +97,8 @@ pub struct Opciones {
     pub datos: Option<String>,
     /// `--bus`.
     pub bus: Option<String>,
+    /// `--roles`.
+    pub roles: Option<String>,
     /// `--abierto-en-red`.
     pub abierto_en_red: bool,
 }
@@ -112,6 +119,7 @@ impl Config {
             fichas: acceso::plazos_fichas(&lector)?,
             base: base(&lector, opciones.datos, carpeta)?,
             bus: bus(&lector, opciones.bus)?,
+            roles: roles(&lector, opciones.roles)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
             conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
             ordenes: cupo(&lector, "AEROALPES_ORDENES")?,
@@ -214,6 +222,8 @@ mod pruebas {
             ("AEROALPES_CONEXIONES", "70"),
             ("AEROALPES_BUS", "kafka"),
             ("AEROALPES_BUS", "pulsar"),
+            ("AEROALPES_ROLES", "api,web"),
+            ("AEROALPES_PARTICIONES", "1025"),
             ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
             ("AEROALPES_CODIGO_S", "2592001"),
             ("AEROALPES_GUARDAR_RECIBIDOS_DIAS", "7"),

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{Config, ErrorConfig, Opciones};
 
 /// Las variables que no admiten cualquier valor, con uno que no admiten.
-const CON_VALOR_MALO: [(&str, &str); 38] = [
+const CON_VALOR_MALO: [(&str, &str); 42] = [
     ("DATABASE_URL", "mysql://yo:secreto@x/y"),
     ("DATABASE_URL_ARCHIVO", "/no/existe"),
     ("AEROALPES_ESCUCHA", "localhost"),
@@ -50,16 +50,22 @@ const CON_VALOR_MALO: [(&str, &str); 38] = [
     ("PULSAR_ADDRESS", "servidor:6650"),
     ("BROKER_HOST", "dos palabras"),
     ("AEROALPES_BUS", "kafka"),
+    ("AEROALPES_ROLES", "api,web"),
+    ("AEROALPES_PARTICIONES", "-1"),
+    ("PULSAR_ADMIN_URL", "ftp://yo:secreto@x"),
+    ("AEROALPES_PULSAR_ESPACIO", "default"),
     ("AEROALPES_POSTGRES_DESCARGA", "quizás"),
 ];
 /// Las que admiten cualquiera: son carpetas, y se sabe si sirven al usarlas.
 const CARPETAS: [&str; 1] = ["AEROALPES_DATOS"];
 
+/// Las que sólo se leen si se dice dónde está Pulsar, además de las de la ficha y las autoridades.
+const CON_BROKER: [&str; 2] = ["PULSAR_ADMIN_URL", "AEROALPES_PULSAR_ESPACIO"];
 /// Con qué se llega a Pulsar: sin esto, lo suyo no se lee.
 const CON_PULSAR: (&str, &str) = ("PULSAR_URL", "pulsar+ssl://b:6651");
 
 fn leer(nombre: &str, valor: &OsStr) -> Result<Config, ErrorConfig> {
-    let es_de_pulsar = nombre.starts_with("PULSAR_T");
+    let es_de_pulsar = nombre.starts_with("PULSAR_T") || CON_BROKER.contains(&nombre);
     let entorno = |pedida: &str| match pedida {
         _ if pedida == nombre => Some(valor.to_owned()),
         _ if es_de_pulsar && pedida == CON_PULSAR.0 => Some(CON_PULSAR.1.into()),

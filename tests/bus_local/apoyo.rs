@@ -10,7 +10,7 @@ use aeroalpes::seedwork::aplicacion::reacciones::Reacciones;
 use aeroalpes::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
-use aeroalpes::seedwork::infraestructura::mensajeria::carriles::Carriles;
+use aeroalpes::seedwork::infraestructura::mensajeria::carriles::{Carriles, Trabajo};
 use aeroalpes::seedwork::infraestructura::mensajeria::comandos::ComandoIntegracion;
 use aeroalpes::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Aceptado, Despachador, Salida};
@@ -117,16 +117,21 @@ impl Instancia {
         let mediador = Arc::new(Mediador::nuevo(fabrica, Reacciones::default(), Duration::from_secs(20)));
         let salida = Salida::Local(conexiones.clone(), Arc::clone(&aviso));
         let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida);
-        let (parar, bus) = (CancellationToken::new(), Some(BusLocal::nuevo(conexiones.clone())));
-        let (entregas, carriles) = (Entregas::nuevas(conexiones.clone(), false), Carriles::nuevos(conexiones));
-        let partes = Consumo { ids, enrutador, mediador, bus, entregas, carriles: carriles.clone(), aviso };
+        let (parar, llegadas) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let entregas = Entregas::nuevas(conexiones.clone(), false);
+        let [atiende, releva] =
+            [Trabajo::Atender, Trabajo::Relevar].map(|trabajo| Carriles::nuevos(conexiones.clone(), trabajo));
+        let bus = BusLocal { conexiones, carriles: releva.clone(), aviso, llegadas: Arc::clone(&llegadas) };
+        let partes = Consumo { ids, enrutador, mediador, entregas, carriles: atiende.clone(), aviso: llegadas };
         let tarea = consume.then(|| {
-            let latidos = tokio::spawn(carriles.mantener(parar.clone()));
-            let trabajo = partes.correr(parar.clone());
+            let latidos = [atiende, releva].map(|carriles| tokio::spawn(carriles.mantener(parar.clone())));
+            let trabajo = (partes.correr(parar.clone()), bus.correr(parar.clone()));
             tokio::spawn(async move {
-                let _al_salir = AbortaAlSalir(latidos.abort_handle());
-                trabajo.await;
-                latidos.await.unwrap();
+                let _al_salir = latidos.each_ref().map(|latido| AbortaAlSalir(latido.abort_handle()));
+                tokio::join!(trabajo.0, trabajo.1);
+                for latido in latidos {
+                    latido.await.unwrap();
+                }
             })
         });
         Self { despachador, parar, tarea }

@@ -97,7 +97,9 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     letra(&base, 4, "comandos", "descartada y reciente", Some(89)).await;
     resultados(&base, 1_200, 31).await;
     resultados(&base, 1, 29).await;
-    base.ordenar("INSERT INTO instancias VALUES (gen_random_uuid(), now() - interval '2 days')").await;
+    for tabla in ["instancias", "instancias_relevo"] {
+        base.ordenar(&format!("INSERT INTO {tabla} VALUES (gen_random_uuid(), now() - interval '2 days')")).await;
+    }
     base.ordenar(
         "INSERT INTO idempotencia (ambito, clave, huella, recuerdo, creada_en) VALUES \
          ('', 'se va', '', '', now() - interval '25 hours'), ('', 'reciente', '', '', now() - interval '23 hours')",
@@ -121,6 +123,7 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
         "         1  claves de idempotencia",
         "         1  dueños de comandos",
         "         1  instancias que ya no están",
+        "         1  instancias de relevo que ya no están",
     ] {
         assert!(dicho.contains(linea), "falta {linea}: {dicho}");
     }
@@ -139,7 +142,10 @@ async fn se_va_lo_viejo_y_nunca_un_evento_sin_publicar_o_sin_recibir() {
     assert_eq!(base.contar("SELECT count(*) FROM bandeja_entrada").await, 6);
     assert_eq!(textos(&base, "SELECT posicion::text FROM letras_muertas ORDER BY 1").await, ["1", "2", "4"]);
     assert_eq!(textos(&base, "SELECT comando FROM resultados_comando").await, ["29"]);
-    assert_eq!(base.contar("SELECT count(*) FROM instancias").await, 0);
+    assert_eq!(
+        base.contar("SELECT (SELECT count(*) FROM instancias) + (SELECT count(*) FROM instancias_relevo)").await,
+        0
+    );
     assert_eq!(textos(&base, "SELECT clave FROM idempotencia").await, ["reciente"]);
 }
 

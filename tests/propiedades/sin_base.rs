@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aeroalpes::api::acceso::Acceso;
+use aeroalpes::api::en_vivo::EnVivo;
 use aeroalpes::api::{App, rutas};
 use aeroalpes::config::Modo;
 use aeroalpes::modulos::clientes::{self, EntregaPorConsola, Fichas, PlazosFichas, ServiciosClientes};
@@ -15,6 +16,9 @@ use aeroalpes::seedwork::infraestructura::idempotencia::Huellas;
 use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::Enrutador;
 use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
+use aeroalpes::seedwork::infraestructura::mensajeria::mirador::Mirador;
+use aeroalpes::seedwork::infraestructura::mensajeria::seguidor::Seguidor;
+use aeroalpes::seedwork::infraestructura::mensajeria::sucesos::Sucesos;
 use aeroalpes::servicios::Servicios;
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +28,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 /// Las rutas, y con qué atenderlas.
@@ -64,8 +69,11 @@ fn componer() -> Router {
     let fabrica = FabricaPg::nueva(conexiones.clone(), conexiones.clone(), servicios, Arc::clone(&aviso));
     let mediador = Arc::new(Mediador::nuevo(fabrica, clientes::reacciones(), segundo));
     let enrutador = Arc::new(Enrutador::nuevo(vuelos::rutas().y(clientes::rutas())).unwrap());
-    let despachador = Arc::new(Despachador::nuevo(enrutador, ids, Salida::Local(conexiones.clone(), aviso)));
+    let despachador = Arc::new(Despachador::nuevo(enrutador, ids.clone(), Salida::Local(conexiones.clone(), aviso)));
     let acceso = Arc::new(Acceso::nuevo(&Modo::Abierto { en_red: false }));
     let huellas = Huellas::nuevas(&clave).unwrap();
-    rutas(App { mediador, despachador, broker: None, huellas, lectura: conexiones, acceso })
+    let sucesos = Sucesos::nuevos(conexiones.clone(), vuelos::TOPICO_EVENTOS, vuelos::leer_evento);
+    let seguidor = Seguidor::nuevo(conexiones.clone(), ids);
+    let en_vivo = EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, 1, CancellationToken::new());
+    rutas(App { mediador, despachador, broker: None, huellas, lectura: conexiones, en_vivo, acceso })
 }

@@ -67,6 +67,13 @@ pub async fn resultado(servicio: &Servicio, id_comando: &str) -> Value {
     preguntar().await
 }
 
+/// De una identidad ajena no se sabe nada hasta que su resultado está.
+pub async fn resultado_cuando_exista(servicio: &Servicio, id: &str) -> String {
+    let ruta = format!("/comandos/{id}");
+    hasta("que exista el resultado", async || servicio.get(&ruta).await.estado == 200).await;
+    servicio.get(&ruta).await.con(200)["estado"].as_str().unwrap().to_owned()
+}
+
 pub async fn en_calma(base: &BaseDePrueba) {
     let sql = "SELECT (SELECT count(*) FROM entregas) \
                + (SELECT count(*) FROM bandeja_salida WHERE publicada_en IS NULL) \

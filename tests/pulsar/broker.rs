@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::comun::hasta;
 
@@ -23,16 +24,56 @@ const ARRANQUE: Duration = Duration::from_secs(90);
 /// El bróker de `PULSAR_URL`, sin nada de otras pruebas y para una sola a la vez.
 pub struct Broker {
     pub url: String,
-    admin: String,
+    /// Dónde atiende a quien administra.
+    pub admin: String,
+    /// El espacio de nombres que usa la prueba.
+    pub espacio: String,
     _turno: MutexGuard<'static, ()>,
 }
 
 impl Broker {
-    /// Espera el turno y borra los tópicos que haya, con sus esquemas.
-    pub async fn limpio() -> Self {
+    /// Espera el turno y crea un espacio de nombres sólo para esta prueba.
+    pub async fn en_espacio_propio() -> Self {
+        let broker = Self { espacio: format!("public/prueba-{}", Uuid::new_v4().simple()), ..Self::compartido().await };
+        assert_eq!(broker.poner(&format!("namespaces/{}", broker.espacio), "{}").await, 204);
+        broker
+    }
+
+    async fn compartido() -> Self {
         let variable = |nombre| std::env::var(nombre).unwrap_or_else(|_| panic!("falta {nombre}: use ./dev pruebas"));
         let turno = TURNO.lock().await;
-        let broker = Self { url: variable("PULSAR_URL"), admin: variable("PULSAR_ADMIN_URL"), _turno: turno };
+        let (url, admin) = (variable("PULSAR_URL"), variable("PULSAR_ADMIN_URL"));
+        Self { url, admin, espacio: "public/default".into(), _turno: turno }
+    }
+
+    /// Crea un tópico de su espacio con esas particiones, o sin ninguna.
+    pub async fn crear(&self, topico: &str, particiones: Option<u32>) {
+        let ruta = format!("persistent/{}/{topico}", self.espacio);
+        let estado = match particiones {
+            Some(cuantas) => self.poner(&format!("{ruta}/partitions"), &cuantas.to_string()).await,
+            None => self.poner(&ruta, "").await,
+        };
+        assert_eq!(estado, 204, "{ruta}");
+    }
+
+    /// Cuántos mensajes se han publicado en cada partición de un tópico.
+    pub async fn por_particion(&self, topico: &str) -> Vec<u64> {
+        let ruta = format!("persistent/{}/{topico}/partitioned-stats?perPartition=true", self.espacio);
+        let estado = self.admin(&ruta).await;
+        let particiones = estado["partitions"].as_object().unwrap();
+        assert_eq!(estado["metadata"]["partitions"], particiones.len());
+        particiones.values().map(|particion| particion["msgInCounter"].as_u64().unwrap()).collect()
+    }
+
+    async fn poner(&self, ruta: &str, cuerpo: &str) -> u16 {
+        let solicitud =
+            cliente().put(format!("{}/admin/v2/{ruta}", self.admin)).header("content-type", "application/json");
+        solicitud.body(cuerpo.to_owned()).send().await.unwrap().status().as_u16()
+    }
+
+    /// Espera el turno y borra los tópicos que haya, con sus esquemas.
+    pub async fn limpio() -> Self {
+        let broker = Self::compartido().await;
         hasta("que el bróker quede vacío", async || {
             for topico in broker.topicos().await {
                 let ruta = topico.strip_prefix("persistent://").unwrap();
@@ -47,29 +88,29 @@ impl Broker {
 
     /// Los tópicos que existen, con su nombre completo.
     pub async fn topicos(&self) -> Vec<String> {
-        serde_json::from_value(self.admin("persistent/public/default").await).unwrap()
+        serde_json::from_value(self.admin(&format!("persistent/{}", self.espacio)).await).unwrap()
     }
 
     /// Los nombres de las suscripciones de un tópico.
     pub async fn suscripciones(&self, topico: &str) -> Vec<String> {
-        let nombres = self.admin(&format!("persistent/public/default/{topico}/subscriptions")).await;
+        let nombres = self.admin(&format!("persistent/{}/{topico}/subscriptions", self.espacio)).await;
         serde_json::from_value(nombres).unwrap()
     }
 
     /// El esquema registrado de un tópico, como lo da la administración.
     pub async fn esquema(&self, topico: &str) -> Value {
-        self.admin(&format!("schemas/public/default/{topico}/schema")).await
+        self.admin(&format!("schemas/{}/{topico}/schema", self.espacio)).await
     }
 
     /// Cuántos mensajes no ha confirmado todavía una suscripción.
     pub async fn atraso(&self, topico: &str, suscripcion: &str) -> i64 {
-        let estado = self.admin(&format!("persistent/public/default/{topico}/stats")).await;
+        let estado = self.admin(&format!("persistent/{}/{topico}/stats", self.espacio)).await;
         estado["subscriptions"][suscripcion]["msgBacklog"].as_i64().unwrap()
     }
 
     /// Cuántos mensajes se han publicado en un tópico.
     pub async fn publicados(&self, topico: &str) -> u64 {
-        let estado = self.admin(&format!("persistent/public/default/{topico}/stats")).await;
+        let estado = self.admin(&format!("persistent/{}/{topico}/stats", self.espacio)).await;
         estado["msgInCounter"].as_u64().unwrap()
     }
 

@@ -67,8 +67,8 @@ async fn lo_que_llega_sin_base_de_datos_no_se_confirma_ni_se_pierde() {
 async fn quien_perdio_sus_carriles_no_marca_lo_que_envio() {
     let prueba = Prueba::nueva().await;
     let mut eventos = Oyente::nuevo(&prueba.broker.url, "eventos-reserva").await;
-    let quitar = "UPDATE carriles SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'";
-    let devolver = "UPDATE carriles SET dueno = NULL";
+    let quitar = "UPDATE carriles_relevo SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'";
+    let devolver = "UPDATE carriles_relevo SET dueno = NULL";
     prueba.base.ordenar(quitar).await;
     prueba.servicio.post("/vuelos/reserva", &crate::apoyo::reserva()).await.con(200);
     // Se puede leer y enviar, pero no marcar.

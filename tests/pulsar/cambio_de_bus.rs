@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::apoyo::{Aceptado, Prueba, cambiar, crear, en_calma, resultado, sin_esperar};
+use crate::apoyo::{Aceptado, Prueba, cambiar, crear, en_calma, resultado, resultado_cuando_exista, sin_esperar};
 use crate::broker::Broker;
 use crate::comun::BaseDePrueba;
 use crate::comun::servicio::Servicio;
@@ -43,7 +43,7 @@ async fn al_pasar_a_pulsar_lo_que_esperaba_sale_antes_que_lo_nuevo() {
     let (broker, base) = (Broker::limpio().await, BaseDePrueba::vacia().await);
     let local = Servicio::arrancar(&base, &[]).await;
     // Los carriles son de nadie que conteste: nada se reparte.
-    base.ordenar("UPDATE carriles SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'").await;
+    base.ordenar("UPDATE carriles_relevo SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'").await;
     let creada = crear(&local).await;
     drop(local);
     assert_eq!(base.contar("SELECT count(*) FROM bandeja_salida WHERE publicada_en IS NULL").await, 1);
@@ -52,16 +52,9 @@ async fn al_pasar_a_pulsar_lo_que_esperaba_sale_antes_que_lo_nuevo() {
     por_pulsar.registros.esperar("Pulsar está preparado").await;
     // El pago va detrás de la creación, que sigue sin salir.
     let pago = Aceptado::from(sin_esperar(&por_pulsar, &creada.id, "pagar").await.con(202));
-    base.ordenar("UPDATE carriles SET dueno = NULL").await;
+    base.ordenar("UPDATE carriles_relevo SET dueno = NULL").await;
     for comando in [&creada, &pago] {
         assert_eq!(resultado(&por_pulsar, &comando.id_comando).await["estado"], "ejecutado");
     }
     en_calma(&base).await;
-}
-
-/// De una identidad ajena no se sabe nada hasta que su resultado está.
-async fn resultado_cuando_exista(servicio: &Servicio, id: &str) -> String {
-    let ruta = format!("/comandos/{id}");
-    crate::comun::hasta("que exista el resultado", async || servicio.get(&ruta).await.estado == 200).await;
-    servicio.get(&ruta).await.con(200)["estado"].as_str().unwrap().to_owned()
 }

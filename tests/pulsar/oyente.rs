@@ -19,6 +19,8 @@ pub struct Recibido {
     pub momento: Option<u64>,
     pub version_esquema: Option<Vec<u8>>,
     pub datos: Vec<u8>,
+    /// El tópico, o la partición, de donde llegó.
+    pub origen: String,
 }
 
 /// Una suscripción propia: recibe todo lo que se publique desde que existe.
@@ -36,8 +38,17 @@ impl Oyente {
         Self::otro(url, topico, "prueba").await
     }
 
+    /// Lo mismo, en ese espacio de nombres: de un tópico particionado, todas las particiones.
+    pub async fn en(url: &str, espacio: &str, topico: &str) -> Self {
+        Self::de(url, format!("persistent://{espacio}/{topico}"), "prueba").await
+    }
+
     /// Lo mismo, con otro nombre: recibe lo mismo que los demás.
     pub async fn otro(url: &str, topico: &str, suscripcion: &str) -> Self {
+        Self::de(url, format!("persistent://public/default/{topico}"), suscripcion).await
+    }
+
+    async fn de(url: &str, completo: String, suscripcion: &str) -> Self {
         let opciones = ConsumerOptions {
             initial_position: InitialPosition::Earliest,
             durable: Some(true),
@@ -46,7 +57,7 @@ impl Oyente {
         let cliente = conectar(url).await;
         let consumidor = cliente
             .consumer()
-            .with_topic(format!("persistent://public/default/{topico}"))
+            .with_topic(completo)
             .with_subscription(suscripcion)
             .with_subscription_type(SubType::Shared)
             .with_options(opciones)
@@ -68,6 +79,7 @@ impl Oyente {
             momento: metadatos.event_time,
             version_esquema: metadatos.schema_version.clone(),
             datos: mensaje.payload.data.clone(),
+            origen: mensaje.topic.clone(),
         }
     }
 
@@ -84,6 +96,11 @@ impl Oyente {
     /// Lee hasta tener cada evento de reservas que la base confirmó, y comprueba que no haya otros y que, de cada
     /// clave, las primeras apariciones estén en el orden en que se confirmaron.
     pub async fn comprobar_eventos(&mut self, base: &BaseDePrueba) {
+        self.eventos_en_orden(base).await;
+    }
+
+    /// Lo mismo; devuelve de dónde llegó cada uno, con su clave.
+    pub async fn eventos_en_orden(&mut self, base: &BaseDePrueba) -> Vec<(String, String)> {
         let sql = "SELECT id, clave FROM bandeja_salida WHERE topico = 'eventos-reserva' ORDER BY posicion";
         let confirmados: Vec<(Uuid, Uuid)> = sqlx::query_as(sql).fetch_all(&mut base.conectar().await).await.unwrap();
         let mut esperados = BTreeMap::<String, Vec<String>>::new();
@@ -91,27 +108,43 @@ impl Oyente {
             esperados.entry(clave.to_string()).or_default().push(id.to_string());
         }
         let (mut vistos, mut hallados) = (HashSet::new(), BTreeMap::<String, Vec<String>>::new());
+        let mut origenes = Vec::new();
         while vistos.len() < confirmados.len() {
-            let recibido = self.siguiente().await;
-            if vistos.insert(recibido.id.clone()) {
-                hallados.entry(recibido.clave.unwrap()).or_default().push(recibido.id);
+            let Recibido { id, clave, origen, .. } = self.siguiente().await;
+            let clave = clave.unwrap();
+            origenes.push((clave.clone(), origen));
+            if vistos.insert(id.clone()) {
+                hallados.entry(clave).or_default().push(id);
             }
         }
         assert_eq!(hallados, esperados);
+        origenes
     }
 }
 
 /// Publica unos bytes con esas propiedades y, si se da, declarando ese esquema de Avro.
 pub async fn publicar(url: &str, topico: &str, esquema: Option<&str>, propiedades: &[(&str, &str)], datos: &[u8]) {
+    let completo = format!("persistent://public/default/{topico}");
+    Box::pin(publicar_en(url, completo, esquema, propiedades, datos)).await;
+}
+
+/// Lo mismo, con el nombre completo del tópico.
+pub async fn publicar_en(
+    url: &str,
+    completo: String,
+    esquema: Option<&str>,
+    propiedades: &[(&str, &str)],
+    datos: &[u8],
+) {
     let esquema = esquema.map(|texto| proto::Schema {
-        name: topico.to_owned(),
+        name: "ajeno".to_owned(),
         schema_data: texto.as_bytes().to_vec(),
         r#type: proto::schema::Type::Avro as i32,
         properties: Vec::new(),
     });
     let opciones = ProducerOptions { schema: esquema, ..ProducerOptions::default() };
     let cliente = conectar(url).await;
-    let productor = cliente.producer().with_topic(format!("persistent://public/default/{topico}"));
+    let productor = cliente.producer().with_topic(completo);
     let mut productor = Box::pin(productor.with_options(opciones).build()).await.unwrap();
     let properties = propiedades.iter().map(|(nombre, valor)| ((*nombre).to_owned(), (*valor).to_owned())).collect();
     let mensaje = Message { payload: datos.to_vec(), properties, ..Message::default() };

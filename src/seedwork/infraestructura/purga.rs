@@ -59,7 +59,7 @@ const HISTORIAS: &str = "WITH viejos AS (SELECT posicion, id::text AS id_mensaje
      DELETE FROM bandeja_salida s USING viejos v WHERE s.posicion = v.posicion";
 
 /// Lo que se purga, en orden. Añadir una tabla es añadir aquí una línea, con un índice por la columna de su edad.
-const TABLAS: [Tabla; 9] = [
+const TABLAS: [Tabla; 10] = [
     Tabla::nueva("resultados de comandos", viejas!("resultados_comando", "terminado_en"), &[], |g| g.resultados),
     Tabla::nueva("historias", HISTORIAS, &[SUSCRIPCION_EVENTOS], |g| g.historias),
     Tabla::nueva(
@@ -104,6 +104,7 @@ const TABLAS: [Tabla; 9] = [
     }),
     // Una instancia viva late cada segundo.
     Tabla::nueva("instancias que ya no están", viejas!("instancias", "latido"), &[], |_| 1),
+    Tabla::nueva("instancias de relevo que ya no están", viejas!("instancias_relevo", "latido"), &[], |_| 1),
 ];
 
 /// Cómo se purga una tabla.

@@ -1,38 +1,74 @@
 //! El bus local: la bandeja de salida se reparte en entregas, en PostgreSQL y sin otro servicio que arrancar.
 
-use sqlx::query;
-use uuid::Uuid;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::carriles::vallada;
+use sqlx::query;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::carriles::{Carriles, vallada};
 use super::enrutador::{SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
+use super::racha::Racha;
 use crate::carril_propio;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Mensajes que se reparten de una vez.
 const LOTE: i64 = 500;
+/// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
+const VISTAZO: Duration = Duration::from_millis(100);
 
-/// El bus sobre la base de datos. Sólo mueve lo de los carriles de la instancia que llama.
-#[derive(Clone)]
+/// El bus sobre la base de datos. Sólo reparte lo de los carriles que releva esta instancia.
 pub struct BusLocal {
-    conexiones: Conexiones,
+    /// De dónde se lee y dónde se reparte.
+    pub conexiones: Conexiones,
+    /// Qué claves releva esta instancia.
+    pub carriles: Carriles,
+    /// Avisa de que hay algo en la bandeja de salida.
+    pub aviso: Arc<Notify>,
+    /// A quién se avisa de que hay entregas nuevas.
+    pub llegadas: Arc<Notify>,
 }
 
 impl BusLocal {
-    /// El bus sobre ese fondo de conexiones.
-    pub const fn nuevo(conexiones: Conexiones) -> Self {
-        Self { conexiones }
+    /// Reparte hasta que se pida parar.
+    pub async fn correr(self, parar: CancellationToken) {
+        let mut racha = Racha::default();
+        while !parar.is_cancelled() {
+            match self.repartir().await {
+                Ok(true) => {
+                    racha.bien();
+                    self.llegadas.notify_one();
+                    continue;
+                }
+                Ok(false) => {
+                    racha.bien();
+                }
+                Err(falla) => {
+                    if racha.fallo() {
+                        warn!(%falla, "el reparto de la bandeja de salida espera a la base de datos");
+                    }
+                    parar.run_until_cancelled(sleep(racha.pausa())).await;
+                }
+            }
+            tokio::select! {
+                () = self.aviso.notified() => {}
+                () = sleep(VISTAZO) => {}
+                () = parar.cancelled() => {}
+            }
+        }
     }
 
     /// Reparte lo que espera en la bandeja de salida: una entrega por mensaje y suscripción, en una sola transacción.
     /// Devuelve si hizo alguna.
-    ///
-    /// # Errors
-    /// Las de la base de datos; con cualquiera, no se repartió nada.
-    pub async fn repartir(&self, dueno: Uuid) -> Result<bool, Falla> {
+    /// Con cualquier falla, no se repartió nada.
+    async fn repartir(&self) -> Result<bool, Falla> {
         const SQL: &str = concat!(
             "WITH lote AS (SELECT posicion FROM bandeja_salida WHERE publicada_en IS NULL AND ",
-            carril_propio!(),
+            carril_propio!(relevo),
             " ORDER BY posicion LIMIT $2 FOR UPDATE), ",
             "marcadas AS (UPDATE bandeja_salida b SET publicada_en = clock_timestamp() FROM lote ",
             "WHERE b.posicion = lote.posicion AND b.publicada_en IS NULL RETURNING b.*) ",
@@ -41,7 +77,8 @@ impl BusLocal {
             "id::text, topico, clave, tipo, datos, correlacion, traceparent, ocurrido_en FROM marcadas ",
             "WHERE topico NOT LIKE '%-dlq' ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING",
         );
-        let sql = query(vallada(SQL)).bind(dueno).bind(LOTE).bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
+        let sql = query(vallada(SQL)).bind(self.carriles.id()).bind(LOTE);
+        let sql = sql.bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
         self.conexiones.ejecutar(sql).await.map(|filas| filas > 0)
     }
 }

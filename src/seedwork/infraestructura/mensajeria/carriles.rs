@@ -18,37 +18,113 @@ use crate::seedwork::infraestructura::conexiones::Conexiones;
 /// latido siguiente de otra, se mueven en menos de cinco.
 const LATIDO: Duration = Duration::from_secs(1);
 
-/// Condición de SQL: el carril es de `$1` y su arriendo sigue vivo. Como lista y no como subconsulta: así PostgreSQL
-/// recorre el índice en orden y para al llenar el lote, en vez de leer y ordenar todo lo pendiente.
+/// Condición de SQL: el carril es de `$1` y su arriendo sigue vivo. Sin nada, el de atender; con `relevo`, el de relevar.
+/// Como lista y no como subconsulta: así PostgreSQL recorre el índice en orden y para al llenar el lote, en vez de leer
+/// y ordenar todo lo pendiente.
 #[macro_export]
 macro_rules! carril_propio {
     () => {
-        "carril = ANY (ARRAY(SELECT carril FROM carriles WHERE dueno = $1 AND latido > clock_timestamp() - interval '3 seconds'))"
+        carril_propio!("carriles")
+    };
+    (relevo) => {
+        carril_propio!("carriles_relevo")
+    };
+    ($tabla:literal) => {
+        concat!(
+            "carril = ANY (ARRAY(SELECT carril FROM ",
+            $tabla,
+            " WHERE dueno = $1 AND latido > clock_timestamp() - interval '3 seconds'))"
+        )
     };
 }
 
 /// La sentencia, con su condición de carril propio.
 pub fn vallada(sql: &'static str) -> SqlStr {
     if quitada(Guarda::Valla) {
-        return AssertSqlSafe(sql.replace(carril_propio!(), "$1::uuid IS NOT NULL")).into_sql_str();
+        let sin_valla = [carril_propio!(), carril_propio!(relevo)]
+            .iter()
+            .fold(sql.to_owned(), |sql, valla| sql.replace(valla, "$1::uuid IS NOT NULL"));
+        return AssertSqlSafe(sin_valla).into_sql_str();
     }
     sql.into_sql_str()
 }
 
-/// Los carriles de una instancia.
+/// Para qué se reparten las claves: cada trabajo tiene sus carriles, porque no todas las instancias hacen los dos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trabajo {
+    /// Atender las entregas.
+    Atender,
+    /// Publicar la bandeja de salida, o repartirla si el bus es el local.
+    Relevar,
+}
+
+struct Sentencias {
+    latir: &'static str,
+    tomar: &'static str,
+    ceder: &'static str,
+    soltar: &'static str,
+    irse: &'static str,
+}
+
+macro_rules! sentencias {
+    ($carriles:literal, $instancias:literal) => {
+        Sentencias {
+            latir: concat!(
+                "WITH yo AS (INSERT INTO ",
+                $instancias,
+                " (id, latido) VALUES ($1, clock_timestamp()) ON CONFLICT (id) DO UPDATE SET latido = clock_timestamp()), ",
+                "mios AS (UPDATE ",
+                $carriles,
+                " SET latido = clock_timestamp() WHERE dueno = $1 RETURNING carril) ",
+                "SELECT (SELECT count(*) FROM mios), ceil(16.0 / (1 + count(*)))::bigint FROM ",
+                $instancias,
+                " WHERE id <> $1 AND latido > clock_timestamp() - interval '3 seconds'"
+            ),
+            tomar: concat!(
+                "UPDATE ",
+                $carriles,
+                " SET dueno = $1, latido = clock_timestamp() WHERE carril IN (SELECT carril FROM ",
+                $carriles,
+                " WHERE dueno IS NULL OR latido < clock_timestamp() - interval '3 seconds' ",
+                "ORDER BY carril LIMIT $2 FOR UPDATE SKIP LOCKED)"
+            ),
+            ceder: concat!(
+                "UPDATE ",
+                $carriles,
+                " SET dueno = NULL WHERE carril IN (SELECT carril FROM ",
+                $carriles,
+                " WHERE dueno = $1 ORDER BY carril DESC LIMIT $2)"
+            ),
+            soltar: concat!("UPDATE ", $carriles, " SET dueno = NULL WHERE dueno = $1"),
+            irse: concat!("DELETE FROM ", $instancias, " WHERE id = $1"),
+        }
+    };
+}
+
+impl Trabajo {
+    const fn sentencias(self) -> Sentencias {
+        match self {
+            Self::Atender => sentencias!("carriles", "instancias"),
+            Self::Relevar => sentencias!("carriles_relevo", "instancias_relevo"),
+        }
+    }
+}
+
+/// Los carriles de una instancia para un trabajo.
 #[derive(Clone)]
 pub struct Carriles {
     conexiones: Conexiones,
+    trabajo: Trabajo,
     id: Uuid,
 }
 
 impl Carriles {
     /// Una instancia que todavía no tiene ninguno.
-    pub fn nuevos(conexiones: Conexiones) -> Self {
-        Self { conexiones, id: Uuid::now_v7() }
+    pub fn nuevos(conexiones: Conexiones, trabajo: Trabajo) -> Self {
+        Self { conexiones, trabajo, id: Uuid::now_v7() }
     }
 
-    /// La identidad de la instancia.
+    /// La identidad de la instancia en ese trabajo.
     pub const fn id(&self) -> Uuid {
         self.id
     }
@@ -61,7 +137,7 @@ impl Carriles {
                 Ok(mios) => {
                     racha.bien();
                     if mios != std::mem::replace(&mut antes, mios) {
-                        debug!(instancia = %self.id, carriles = mios, "cambió el reparto de los carriles");
+                        debug!(instancia = %self.id, trabajo = ?self.trabajo, carriles = mios, "cambió el reparto de los carriles");
                     }
                 }
                 Err(falla) if racha.fallo() => {
@@ -77,12 +153,8 @@ impl Carriles {
     }
 
     async fn latir(&self) -> Result<usize, Falla> {
-        const LATIR: &str = "WITH yo AS (INSERT INTO instancias (id, latido) VALUES ($1, clock_timestamp()) \
-             ON CONFLICT (id) DO UPDATE SET latido = clock_timestamp()), \
-             mios AS (UPDATE carriles SET latido = clock_timestamp() WHERE dueno = $1 RETURNING carril) \
-             SELECT (SELECT count(*) FROM mios), ceil(16.0 / (1 + count(*)))::bigint FROM instancias \
-             WHERE id <> $1 AND latido > clock_timestamp() - interval '3 seconds'";
-        let leidos: Vec<(i64, i64)> = self.conexiones.leer(query_as(LATIR).bind(self.id)).await?;
+        let sql = query_as(self.trabajo.sentencias().latir).bind(self.id);
+        let leidos: Vec<(i64, i64)> = self.conexiones.leer(sql).await?;
         let (mios, parte) = leidos.first().copied().unwrap_or_default();
         let cambio = match mios.cmp(&parte) {
             Ordering::Less => i64::try_from(self.tomar(parte - mios).await?).map_err(Falla::interna)?,
@@ -93,20 +165,16 @@ impl Carriles {
     }
 
     async fn tomar(&self, cuantos: i64) -> Result<u64, Falla> {
-        let sql = "UPDATE carriles SET dueno = $1, latido = clock_timestamp() WHERE carril IN \
-                   (SELECT carril FROM carriles WHERE dueno IS NULL OR latido < clock_timestamp() - interval '3 seconds' \
-                    ORDER BY carril LIMIT $2 FOR UPDATE SKIP LOCKED)";
-        self.conexiones.ejecutar(query(sql).bind(self.id).bind(cuantos)).await
+        self.conexiones.ejecutar(query(self.trabajo.sentencias().tomar).bind(self.id).bind(cuantos)).await
     }
 
     async fn ceder(&self, cuantos: i64) -> Result<u64, Falla> {
-        let sql = "UPDATE carriles SET dueno = NULL WHERE carril IN \
-                   (SELECT carril FROM carriles WHERE dueno = $1 ORDER BY carril DESC LIMIT $2)";
-        self.conexiones.ejecutar(query(sql).bind(self.id).bind(cuantos)).await
+        self.conexiones.ejecutar(query(self.trabajo.sentencias().ceder).bind(self.id).bind(cuantos)).await
     }
 
     async fn soltar(&self) -> Result<(), Falla> {
-        self.conexiones.ejecutar(query("UPDATE carriles SET dueno = NULL WHERE dueno = $1").bind(self.id)).await?;
-        self.conexiones.ejecutar(query("DELETE FROM instancias WHERE id = $1").bind(self.id)).await.map(drop)
+        let Sentencias { soltar, irse, .. } = self.trabajo.sentencias();
+        self.conexiones.ejecutar(query(soltar).bind(self.id)).await?;
+        self.conexiones.ejecutar(query(irse).bind(self.id)).await.map(drop)
     }
 }

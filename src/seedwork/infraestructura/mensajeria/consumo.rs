@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use super::bus_local::BusLocal;
 use super::carriles::Carriles;
 use super::comandos::Leido;
 use super::enrutador::{Enrutador, FallaEntrega};
@@ -45,7 +44,7 @@ const ESPERA_DEFECTO: Duration = Duration::from_secs(30);
 /// Lo que se está atendiendo, por posición: su clave, y si es una repetición.
 type EnCurso = HashMap<i64, (Uuid, bool)>;
 
-/// Reparte la bandeja de salida y atiende las entregas de los carriles de esta instancia.
+/// Atiende las entregas de los carriles de esta instancia.
 pub struct Consumo<F: Fabrica> {
     /// Reconoce los comandos que aceptó este servicio, y cuándo.
     pub ids: IdsComando,
@@ -53,8 +52,6 @@ pub struct Consumo<F: Fabrica> {
     pub enrutador: Arc<Enrutador<F>>,
     /// Quién cumple las órdenes.
     pub mediador: Arc<Mediador<F>>,
-    /// El bus local, si es el que reparte la bandeja de salida.
-    pub bus: Option<BusLocal>,
     /// Lo que hay por atender.
     pub entregas: Entregas,
     /// Qué claves son de esta instancia.
@@ -76,7 +73,7 @@ impl<F: Fabrica> Consumo<F> {
                 }
                 Err(falla) => {
                     if racha.fallo() {
-                        warn!(%falla, "el reparto de mensajes espera a la base de datos");
+                        warn!(%falla, "la atención de mensajes espera a la base de datos");
                     }
                     parar.run_until_cancelled(sleep(racha.pausa())).await;
                 }
@@ -95,11 +92,6 @@ impl<F: Fabrica> Consumo<F> {
     }
 
     async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut EnCurso) -> Result<(), Falla> {
-        if let Some(bus) = &self.bus
-            && bus.repartir(self.carriles.id()).await?
-        {
-            self.aviso.notify_one();
-        }
         let libres = A_LA_VEZ.saturating_sub(tareas.len());
         if libres == 0 {
             return Ok(());

@@ -1,9 +1,11 @@
 //! La conexión con el bróker, y lo que hay que hacer antes de enviar nada.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar::consumer::InitialPosition;
+use pulsar::routing_policy::RoutingPolicy;
 use pulsar::{
     ConnectionRetryOptions, Consumer, ConsumerOptions, OperationRetryOptions, Producer, ProducerOptions, Pulsar,
     PulsarBuilder, SubType, TokioExecutor, proto,
@@ -11,15 +13,16 @@ use pulsar::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::acceso::Broker;
+use super::acceso::{Broker, Espacio};
 use super::motivo::con_motivo;
-use super::{ErrorPulsar, Topico, completo, letras_muertas};
+use super::particiones::{PorClave, asegurar};
+use super::{ErrorPulsar, Topico, letras_muertas};
 
 /// Lo más que se espera a que el bróker haga algo que no es enviar. Corto: lo que se pidió justo antes de que el bróker
 /// volviera no retrasa la vuelta, y repetirlo no cuesta nada.
 pub const PLAZO: Duration = Duration::from_secs(4);
 /// Cuánto se espera antes de repetir lo que un bróker todavía no listo no quiso hacer.
-const RESPIRO: Duration = Duration::from_millis(500);
+pub const RESPIRO: Duration = Duration::from_millis(500);
 /// La suscripción que conserva las letras muertas.
 const SUSCRIPCION_LETRAS: &str = "aeroalpes-sub-letras-muertas";
 /// Mensajes que el bróker adelanta a un consumidor: pocos, para que otro pueda tomarlos si este se congela.
@@ -28,19 +31,39 @@ const ADELANTADOS: u32 = 200;
 const COLA_DEL_OBSERVADOR: u32 = 10_000;
 
 /// Un cliente. Se usa uno para enviar y otro para recibir: compartido, cada mensaje tarda diez veces más.
-pub type Cliente = Pulsar<TokioExecutor>;
+pub struct Cliente {
+    pulsar: Pulsar<TokioExecutor>,
+    espacio: Espacio,
+}
+
+impl Cliente {
+    /// El nombre completo de un tópico.
+    #[must_use]
+    pub fn completo(&self, nombre: &str) -> String {
+        self.espacio.completo(nombre)
+    }
+
+    /// Cuántas particiones tiene un tópico; 0 si no las tiene o no existe.
+    ///
+    /// # Errors
+    /// [`ErrorPulsar`].
+    pub async fn particiones(&self, nombre: &str) -> Result<u32, ErrorPulsar> {
+        let contadas = a_tiempo(self.pulsar.lookup_partitioned_topic_number(self.completo(nombre))).await;
+        match contadas {
+            Err(ErrorPulsar::NoExiste) => Ok(0),
+            contadas => contadas,
+        }
+    }
+}
 
 /// Conecta con el bróker.
 ///
 /// # Errors
 /// [`ErrorPulsar`] si no contesta, o no admite la conexión.
 pub async fn conectar(broker: &Broker) -> Result<Cliente, ErrorPulsar> {
-    let autoridades = match &broker.autoridades {
-        Some(ruta) => Some(tokio::fs::read(ruta).await.map_err(ErrorPulsar::Autoridades)?),
-        None => None,
-    };
+    let autoridades = broker.leer_autoridades().await?;
     match timeout(PLAZO, con_motivo(constructor(broker, autoridades).build())).await {
-        Ok(Ok(cliente)) => Ok(cliente),
+        Ok(Ok(pulsar)) => Ok(Cliente { pulsar, espacio: broker.espacio.clone() }),
         Ok(Err((error, motivo))) => Err(motivo.map_or_else(|| error.into(), ErrorPulsar::Conexion)),
         Err(_) => Err(ErrorPulsar::Plazo),
     }
@@ -77,16 +100,17 @@ pub fn a_tiempo<'a, T: 'a>(
     Box::pin(async { Ok(timeout(PLAZO, respuesta).await.map_err(|_| ErrorPulsar::Plazo)??) })
 }
 
-/// Registra los esquemas y crea las suscripciones, también las de letras muertas: lo que se envía antes de que
+/// Crea los tópicos, registra los esquemas y crea las suscripciones, también las de letras muertas: lo que se envía antes de que
 /// exista una suscripción no lo guarda nadie.
 ///
 /// # Errors
 /// [`ErrorPulsar`]; se puede repetir.
-pub async fn preparar(cliente: &Cliente, topicos: &[Topico]) -> Result<(), ErrorPulsar> {
+pub async fn preparar(cliente: &Cliente, broker: &Broker, topicos: &[Topico]) -> Result<(), ErrorPulsar> {
     for topico in topicos {
+        asegurar(cliente, broker, topico.nombre).await?;
         let mut productor = productor(cliente, topico.nombre, Some(topico)).await?;
         a_tiempo(productor.close()).await?;
-        let mut consumidor = consumidor(cliente, topico).await?;
+        let mut consumidor = consumidor(cliente, topico.nombre, topico).await?;
         a_tiempo(consumidor.close()).await?;
         let letras = letras_muertas(topico.nombre);
         let mut letras = suscribir(cliente, &letras, SUSCRIPCION_LETRAS, SubType::Shared, None).await?;
@@ -113,17 +137,25 @@ pub async fn productor(
     nombre: &str,
     topico: Option<&Topico>,
 ) -> Result<Producer<TokioExecutor>, ErrorPulsar> {
-    let opciones =
-        ProducerOptions { schema: topico.map(esquema), block_queue_if_full: true, ..ProducerOptions::default() };
-    a_tiempo(cliente.producer().with_topic(completo(nombre)).with_options(opciones).build()).await
+    let opciones = ProducerOptions {
+        schema: topico.map(esquema),
+        block_queue_if_full: true,
+        routing_policy: Some(RoutingPolicy::Custom(Arc::new(PorClave))),
+        ..ProducerOptions::default()
+    };
+    a_tiempo(cliente.pulsar.producer().with_topic(cliente.completo(nombre)).with_options(opciones).build()).await
 }
 
-/// Nuestro consumidor de un tópico: las claves se reparten entre instancias, cada una a una sola a la vez.
+/// Nuestro consumidor de un tópico, o de una de sus particiones (`nombre`): las claves se reparten entre instancias, cada una a una sola a la vez.
 ///
 /// # Errors
 /// [`ErrorPulsar`].
-pub async fn consumidor(cliente: &Cliente, topico: &Topico) -> Result<Consumer<Vec<u8>, TokioExecutor>, ErrorPulsar> {
-    suscribir(cliente, topico.nombre, topico.suscripcion, SubType::KeyShared, Some(topico)).await
+pub async fn consumidor(
+    cliente: &Cliente,
+    nombre: &str,
+    topico: &Topico,
+) -> Result<Consumer<Vec<u8>, TokioExecutor>, ErrorPulsar> {
+    suscribir(cliente, nombre, topico.suscripcion, SubType::KeyShared, Some(topico)).await
 }
 
 /// Un consumidor que no deja rastro, para preguntarle cosas al bróker.
@@ -139,8 +171,9 @@ pub async fn observador(cliente: &Cliente, nombre: &str) -> Result<Consumer<Vec<
     };
     let suscripcion = format!("aeroalpes-observador-{}", Uuid::now_v7());
     let consumidor = cliente
+        .pulsar
         .consumer()
-        .with_topic(completo(nombre))
+        .with_topic(cliente.completo(nombre))
         .with_subscription(suscripcion)
         .with_subscription_type(SubType::Exclusive)
         .with_batch_size(1)
@@ -163,8 +196,9 @@ async fn suscribir(
         ..ConsumerOptions::default()
     };
     let consumidor = cliente
+        .pulsar
         .consumer()
-        .with_topic(completo(nombre))
+        .with_topic(cliente.completo(nombre))
         .with_subscription(suscripcion)
         .with_subscription_type(tipo)
         .with_consumer_name(format!("aeroalpes-{}", Uuid::now_v7()))

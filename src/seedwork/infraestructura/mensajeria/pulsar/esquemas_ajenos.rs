@@ -7,7 +7,7 @@ use apache_avro::Schema;
 use tokio::time::{Instant, sleep};
 
 use super::conexion::{Cliente, a_tiempo, observador};
-use super::{ErrorPulsar, Topico, completo, esquema_ajeno};
+use super::{ErrorPulsar, esquema_ajeno};
 
 /// Veces que se pregunta por un esquema que el bróker dice no tener.
 const INTENTOS: u32 = 3;
@@ -30,14 +30,14 @@ pub struct EsquemasAjenos {
 }
 
 impl EsquemasAjenos {
-    /// El esquema de una versión, o por qué no se puede usar.
+    /// El esquema de una versión en ese tópico, o en esa partición suya; o por qué no se puede usar.
     ///
     /// # Errors
     /// [`ErrorPulsar`] si el bróker no contesta: se puede repetir.
     pub async fn de(
         &mut self,
         cliente: &Cliente,
-        topico: &Topico,
+        nombre: &str,
         version: &[u8],
     ) -> Result<Result<Schema, String>, ErrorPulsar> {
         if let Some(conocido) = self.por_version.get(version) {
@@ -50,7 +50,7 @@ impl EsquemasAjenos {
         if self.ausentes.get(version).is_some_and(|visto| visto.elapsed() < OLVIDO) {
             return ausente();
         }
-        let Some(json) = preguntar(cliente, topico, version).await? else {
+        let Some(json) = preguntar(cliente, nombre, version).await? else {
             self.ausentes.retain(|_, visto| visto.elapsed() < OLVIDO);
             self.ausentes.insert(version.to_vec(), Instant::now());
             return ausente();
@@ -65,9 +65,9 @@ impl EsquemasAjenos {
 }
 
 /// Pregunta con un consumidor aparte: el que recibe no contesta mientras su cola esté llena.
-async fn preguntar(cliente: &Cliente, topico: &Topico, version: &[u8]) -> Result<Option<Vec<u8>>, ErrorPulsar> {
-    let mut observador = observador(cliente, topico.nombre).await?;
-    let (nombre, mut hallado) = (completo(topico.nombre), None);
+async fn preguntar(cliente: &Cliente, nombre: &str, version: &[u8]) -> Result<Option<Vec<u8>>, ErrorPulsar> {
+    let mut observador = observador(cliente, nombre).await?;
+    let (nombre, mut hallado) = (cliente.completo(nombre), None);
     for _ in 0..INTENTOS {
         let pregunta = observador.get_schema(&nombre, Some(version.to_vec()));
         hallado = a_tiempo(pregunta).await?.map(|esquema| esquema.schema_data);

@@ -6,15 +6,20 @@ pub mod esquema_ajeno;
 pub mod esquemas_ajenos;
 pub mod ingesta;
 pub mod motivo;
+pub mod particiones;
 pub mod publicador;
+pub mod recepcion;
 pub mod relevo_bandeja_salida;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use pulsar::error::ServiceDiscoveryError;
+use pulsar::proto::ServerError;
 use thiserror::Error;
 
 use self::motivo::Motivo;
+use self::particiones::{ErrorAdministracion, ErrorParticiones};
 use crate::seedwork::infraestructura::despacho::avro::Esquema;
 
 /// Un tópico del servicio.
@@ -26,12 +31,6 @@ pub struct Topico {
     pub esquema: Esquema,
     /// Nuestra suscripción.
     pub suscripcion: &'static str,
-}
-
-/// El nombre completo de un tópico.
-#[must_use]
-pub fn completo(nombre: &str) -> String {
-    format!("persistent://public/default/{nombre}")
 }
 
 /// El nombre del tópico de letras muertas de otro.
@@ -52,6 +51,18 @@ pub enum ErrorPulsar {
     /// El archivo de las autoridades dejó de poderse leer.
     #[error("no se puede leer el archivo de PULSAR_TLS_CA")]
     Autoridades(#[source] std::io::Error),
+    /// El archivo de la ficha dejó de poderse leer.
+    #[error("no se puede leer el archivo de PULSAR_TOKEN_ARCHIVO")]
+    FichaIlegible,
+    /// Un tópico no tiene las particiones que se piden.
+    #[error(transparent)]
+    Particiones(#[from] ErrorParticiones),
+    /// No se pudo crear un tópico particionado.
+    #[error("la administración de Pulsar (PULSAR_ADMIN_URL) no crea el tópico: {0}")]
+    Administracion(#[from] ErrorAdministracion),
+    /// El tópico no existe, y el bróker no los crea solo.
+    #[error("el tópico no existe")]
+    NoExiste,
     /// No hubo respuesta a tiempo.
     #[error("Pulsar no respondió a tiempo")]
     Plazo,
@@ -62,7 +73,11 @@ pub enum ErrorPulsar {
 
 impl From<pulsar::Error> for ErrorPulsar {
     fn from(error: pulsar::Error) -> Self {
-        Self::Cliente(error.to_string())
+        const NO_EXISTE: Option<ServerError> = Some(ServerError::TopicNotFound);
+        match error {
+            pulsar::Error::ServiceDiscovery(ServiceDiscoveryError::Query(NO_EXISTE, _)) => Self::NoExiste,
+            error => Self::Cliente(error.to_string()),
+        }
     }
 }
 

@@ -103,7 +103,7 @@ impl Publicador {
         }
         let preparado = async {
             let cliente = conectar(&self.broker).await?;
-            preparar(&cliente, &self.topicos).await?;
+            preparar(&cliente, &self.broker, &self.topicos).await?;
             Ok(cliente)
         };
         let preparado: Result<Cliente, ErrorPulsar> = preparado.await;

@@ -18,7 +18,6 @@ use super::publicador::{PorPublicar, Publicador};
 use crate::carril_propio;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
-use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Atraso;
 use crate::seedwork::infraestructura::mensajeria::carriles::{Carriles, vallada};
 use crate::seedwork::infraestructura::mensajeria::racha::{Racha, espera};
 
@@ -68,12 +67,10 @@ impl From<Fila> for PorPublicar {
 pub struct Relevo {
     /// De dónde se lee y dónde se marca.
     pub conexiones: Conexiones,
-    /// Qué claves son de esta instancia.
+    /// Qué claves releva esta instancia.
     pub carriles: Carriles,
     /// Por dónde se publica.
     pub publicador: Arc<Publicador>,
-    /// Si quedan comandos de cuando el bus era el local.
-    pub atraso: Atraso,
     /// Avisa de que hay algo nuevo.
     pub aviso: Arc<Notify>,
 }
@@ -130,9 +127,6 @@ impl Relevo {
             }
         }
         self.marcar(&publicadas).await?;
-        if self.atraso.hay() {
-            self.atraso.mirar(&self.conexiones).await?;
-        }
         Ok(!publicadas.is_empty())
     }
 
@@ -141,7 +135,7 @@ impl Relevo {
             "SELECT posicion, id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent, propiedades FROM ",
             "(SELECT *, sum(octet_length(datos)) OVER (ORDER BY posicion) - octet_length(datos) AS antes FROM ",
             "(SELECT * FROM bandeja_salida WHERE publicada_en IS NULL AND clave <> ALL($3) AND ",
-            carril_propio!(),
+            carril_propio!(relevo),
             " ORDER BY posicion LIMIT $2) lote) medido WHERE antes <= $4 ORDER BY posicion",
         );
         let sql = query_as(vallada(SQL)).bind(self.carriles.id()).bind(LOTE).bind(castigadas).bind(BYTES_LOTE);
@@ -154,7 +148,7 @@ impl Relevo {
             "UPDATE bandeja_salida SET publicada_en = momento ",
             "FROM unnest($2::bigint[], $3::timestamptz[]) AS recibo(lugar, momento) ",
             "WHERE posicion = lugar AND publicada_en IS NULL AND ",
-            carril_propio!(),
+            carril_propio!(relevo),
         );
         if recibos.is_empty() {
             return Ok(());

@@ -1,0 +1,264 @@
+//! Recibir de Pulsar: cada mensaje queda en las entregas y sólo entonces se confirma al bróker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apache_avro::Schema;
+use futures_util::StreamExt;
+use pulsar::consumer::Message;
+use pulsar::{Consumer, TokioExecutor};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
+use super::esquemas_ajenos::EsquemasAjenos;
+use super::ingesta::Ingesta;
+use super::{ErrorPulsar, Parte};
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
+use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Fuente;
+use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
+use crate::seedwork::infraestructura::mensajeria::entregas::Llegada;
+use crate::seedwork::infraestructura::mensajeria::racha::Racha;
+
+/// Mensajes que se guardan de una vez, como mucho.
+const LOTE: usize = 100;
+/// Lo que pueden ocupar en memoria los que se guardan de una vez, en bytes, además del último.
+const BYTES_LOTE: usize = 8 * 1024 * 1024;
+/// Cuánto se espera a que llegue otro antes de guardar los que hay.
+const REUNION: Duration = Duration::from_millis(2);
+/// Cuánto puede estar callado un consumidor antes de preguntarle al bróker si sigue ahí.
+const SILENCIO: Duration = Duration::from_secs(2);
+/// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.
+const SILENCIOS_DE_VACIO: u32 = 5;
+/// Lo más largo que se guarda de un texto ajeno, en bytes de una identidad o en caracteres de lo demás.
+const TEXTO_MAXIMO: usize = 255;
+
+type Mensaje = Message<Vec<u8>>;
+type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
+
+/// Recibe de una fuente. Se vuelve a conectar siempre que haga falta.
+pub struct Recepcion {
+    ingesta: Arc<Ingesta>,
+    fuente: Fuente,
+    nombre: String,
+    pulso: Parte,
+}
+
+impl Recepcion {
+    /// La recepción de esa fuente.
+    #[must_use]
+    pub fn de(ingesta: &Arc<Ingesta>, fuente: Fuente) -> Self {
+        Self { ingesta: Arc::clone(ingesta), fuente, nombre: fuente.to_string(), pulso: ingesta.pulso.parte() }
+    }
+
+    /// Recibe hasta que se pida parar; entonces guarda y confirma lo que ya recibió, y deja lo demás a otra instancia.
+    pub async fn correr(self, parar: CancellationToken) {
+        let (mut esquemas, mut racha, mut fallas) = (EsquemasAjenos::default(), Racha::default(), Racha::default());
+        loop {
+            let fin = self.sesion(&mut esquemas, (&mut racha, &mut fallas), &parar).await;
+            if parar.is_cancelled() {
+                return;
+            }
+            self.pulso.anotar(false);
+            fallas.fallo();
+            if let Err(error) = fin
+                && racha.fallo()
+            {
+                warn!(topico = self.nombre, %error, "el consumidor se vuelve a conectar");
+            }
+            parar.run_until_cancelled(sleep(fallas.pausa())).await;
+        }
+    }
+
+    /// Recibe con un consumidor hasta que deje de servir, o hasta que se pida parar.
+    async fn sesion(
+        &self,
+        esquemas: &mut EsquemasAjenos,
+        (racha, fallas): (&mut Racha, &mut Racha),
+        parar: &CancellationToken,
+    ) -> Result<(), ErrorPulsar> {
+        let conectado = async {
+            let cliente = conectar(&self.ingesta.broker).await?;
+            let consumidor = consumidor(&cliente, &self.nombre, &self.ingesta.topico).await?;
+            Ok::<_, ErrorPulsar>((cliente, consumidor))
+        };
+        let Some(conectado) = parar.run_until_cancelled(conectado).await else { return Ok(()) };
+        let (cliente, mut consumidor) = conectado?;
+        self.pulso.anotar(true);
+        if racha.bien() {
+            info!(topico = self.nombre, "el consumidor volvió a conectarse");
+        }
+        let mut silencios = 0;
+        while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor)).await {
+            if let Some(mensajes) = reunidos? {
+                silencios = 0;
+                let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
+                if quitada(Guarda::ConfirmarAntes) {
+                    confirmar(&mut consumidor, &mensajes).await?;
+                }
+                if !self.guardar(&llegadas, parar).await {
+                    return Ok(());
+                }
+                confirmar(&mut consumidor, &mensajes).await?;
+                self.ingesta.aviso.notify_one();
+            } else {
+                silencios += 1;
+                self.preguntar(&mut consumidor, silencios).await?;
+            }
+            fallas.bien();
+        }
+        // Va detrás de las confirmaciones: cuando el bróker contesta, las tiene, y da lo que quede a otra instancia.
+        a_tiempo(consumidor.close()).await
+    }
+
+    /// Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
+    async fn preguntar(&self, consumidor: &mut Consumidor, silencios: u32) -> Result<(), ErrorPulsar> {
+        // No con un ping: el cliente envía los suyos, y si dos se cruzan da por rota una conexión que está bien.
+        a_tiempo(consumidor.get_last_message_id()).await?;
+        if let Some(vaciado) = &self.ingesta.vaciado
+            && silencios == SILENCIOS_DE_VACIO
+        {
+            vaciado.sin_nada(self.fuente).await;
+        }
+        Ok(())
+    }
+
+    async fn llegadas(
+        &self,
+        cliente: &Cliente,
+        esquemas: &mut EsquemasAjenos,
+        mensajes: &[Mensaje],
+    ) -> Result<Vec<Llegada>, ErrorPulsar> {
+        let mut llegadas = Vec::with_capacity(mensajes.len());
+        for mensaje in mensajes {
+            let escritor = match &mensaje.metadata().schema_version {
+                Some(version) => esquemas.de(cliente, &self.nombre, version).await?,
+                None => Err("el mensaje no dice con qué esquema se escribió".into()),
+            };
+            llegadas.push(self.llegada(mensaje, escritor));
+        }
+        Ok(llegadas)
+    }
+
+    /// Guarda lo que llegó, y no vuelve hasta que está guardado, porque sólo entonces se puede confirmar al bróker; o
+    /// hasta que se pida parar: entonces dice que no lo guardó, y el bróker lo dará a otra instancia.
+    async fn guardar(&self, llegadas: &[Llegada], parar: &CancellationToken) -> bool {
+        let mut racha = Racha::default();
+        while let Err(falla) = self.ingesta.entregas.recibir(llegadas).await {
+            if racha.fallo() {
+                warn!(topico = self.nombre, %falla, "lo recibido espera a la base de datos");
+            }
+            if parar.run_until_cancelled(sleep(racha.pausa())).await.is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn llegada(&self, mensaje: &Mensaje, escritor: Result<Schema, String>) -> Llegada {
+        let (datos, topico) = (&mensaje.payload.data, &self.ingesta.topico);
+        let nuestro = &topico.esquema.avro;
+        let leido =
+            escritor.and_then(|escritor| Leido::de(datos, &escritor, nuestro).map_err(|error| error.to_string()));
+        let nuestros = leido.as_ref().map_err(Clone::clone);
+        let nuestros = nuestros.and_then(|leido| reescribir(nuestro, leido).map_err(|error| error.to_string()));
+        let miembro = |nombre| leido.as_ref().ok().and_then(|leido: &Leido| leido.texto(nombre));
+        let propiedad = |nombre: &str| {
+            let propiedades = &mensaje.metadata().properties;
+            propiedades.iter().find(|propiedad| propiedad.key == nombre).map(|propiedad| propiedad.value.as_str())
+        };
+        let id_mensaje = identidad(mensaje, miembro("id").or(propiedad("id")));
+        let clave = clave(mensaje.key().as_deref().unwrap_or(&id_mensaje));
+        Llegada {
+            suscripcion: topico.suscripcion,
+            clave,
+            topico: topico.nombre,
+            tipo: limpio(miembro("type").or(propiedad("type")).unwrap_or_default()),
+            correlacion: limpio(propiedad("correlacion").unwrap_or(&id_mensaje)),
+            traceparent: limpio(propiedad("traceparent").unwrap_or_default()),
+            publicado_en: publicado_en(mensaje),
+            ilegible: nuestros.as_ref().err().map(|motivo| limpio(motivo)),
+            datos: nuestros.unwrap_or_else(|_| datos.clone()),
+            id_mensaje,
+        }
+    }
+}
+
+/// La identidad de un mensaje: un UUID en su forma canónica, otra que quepa en un índice o, si no, la del bróker.
+fn identidad(mensaje: &Mensaje, dicha: Option<&str>) -> String {
+    let dicha = dicha.filter(|id| (1..=TEXTO_MAXIMO).contains(&id.len()) && !id.chars().any(char::is_control));
+    match dicha {
+        Some(id) => Uuid::parse_str(id).map_or_else(|_| id.to_owned(), |id| id.to_string()),
+        None => id_del_broker(mensaje),
+    }
+}
+
+/// Un texto ajeno que la base de datos puede guardar: corto y sin caracteres de control.
+fn limpio(texto: &str) -> String {
+    texto.chars().filter(|c| !c.is_control()).take(TEXTO_MAXIMO).collect()
+}
+
+/// Los mensajes que llegan juntos, o nada si nadie habla en un rato.
+async fn reunir(consumidor: &mut Consumidor) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
+    let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
+    let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
+    let bytes = |mensajes: &[Mensaje]| mensajes.iter().map(|mensaje| mensaje.payload.data.len()).sum::<usize>();
+    while mensajes.len() < LOTE && bytes(&mensajes) < BYTES_LOTE {
+        match timeout(REUNION, consumidor.next()).await {
+            Ok(siguiente) => mensajes.extend(admitir(siguiente)?),
+            Err(_) => break,
+        }
+    }
+    Ok(Some(mensajes))
+}
+
+/// Un mensaje que el cliente no sabe ni abrir se deja sin confirmar, y no impide recibir los demás.
+fn admitir(llegado: Option<Result<Mensaje, pulsar::Error>>) -> Result<Option<Mensaje>, ErrorPulsar> {
+    match llegado {
+        Some(Ok(mensaje)) => Ok(Some(mensaje)),
+        Some(Err(error @ pulsar::Error::Connection(_))) => Err(error.into()),
+        Some(Err(error)) => {
+            warn!(%error, "un mensaje de Pulsar no se puede abrir; queda sin confirmar");
+            Ok(None)
+        }
+        None => Err(ErrorPulsar::Cliente("el consumidor se cerró".into())),
+    }
+}
+
+async fn confirmar(consumidor: &mut Consumidor, mensajes: &[Mensaje]) -> Result<(), ErrorPulsar> {
+    for mensaje in mensajes.iter().filter(|mensaje| cierra_su_entrada(mensaje)) {
+        consumidor.ack(mensaje).await.map_err(pulsar::Error::from)?;
+    }
+    Ok(())
+}
+
+/// Confirmar un mensaje de un lote confirma el lote entero: sólo se confirma el último.
+fn cierra_su_entrada(mensaje: &Mensaje) -> bool {
+    let cuantos = mensaje.message_id.batch_size.unwrap_or(1);
+    cuantos <= 1 || mensaje.message_id().batch_index.is_none_or(|indice| indice + 1 >= cuantos)
+}
+
+fn id_del_broker(mensaje: &Mensaje) -> String {
+    let id = mensaje.message_id();
+    let (particion, indice) = (id.partition.unwrap_or(-1), id.batch_index.unwrap_or(-1));
+    format!("{}:{}:{particion}:{indice}", id.ledger_id, id.entry_id)
+}
+
+/// La clave de orden: la del mensaje si es un UUID; si no, uno que sale de ella.
+fn clave(texto: &str) -> Uuid {
+    Uuid::parse_str(texto).unwrap_or_else(|_| {
+        let resumen: [u8; 32] = Sha256::digest(texto.as_bytes()).into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&resumen[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    })
+}
+
+fn publicado_en(mensaje: &Mensaje) -> OffsetDateTime {
+    let milisegundos = i128::from(mensaje.metadata().publish_time);
+    OffsetDateTime::from_unix_timestamp_nanos(milisegundos * 1_000_000).unwrap_or_else(|_| OffsetDateTime::now_utc())
+}
