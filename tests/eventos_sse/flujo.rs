@@ -48,6 +48,11 @@ impl Flujo {
 
     /// El siguiente, o nada si el servicio terminó el flujo en orden.
     pub async fn siguiente(&mut self) -> Option<Evento> {
+        // En total, y no por trozo: los latidos no cuentan como respuesta.
+        timeout(PLAZO, self.leer()).await.expect("no llegó nada")
+    }
+
+    async fn leer(&mut self) -> Option<Evento> {
         loop {
             if let Some(fin) = self.leido.find("\n\n") {
                 let bloque: String = self.leido.drain(..fin + 2).collect();
@@ -56,7 +61,7 @@ impl Flujo {
                 }
                 continue;
             }
-            let trozo = timeout(PLAZO, self.respuesta.chunk()).await.expect("no llegó nada").unwrap()?;
+            let trozo = self.respuesta.chunk().await.unwrap()?;
             self.leido.push_str(std::str::from_utf8(&trozo).unwrap());
         }
     }
