@@ -15,7 +15,8 @@ use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
-use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
+use crate::modulos::clientes::{self, EntregaCodigos, EntregaPorEvento, Fichas, ServiciosClientes};
+use crate::modulos::notificaciones::{ErrorSmtp, Reparto};
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
 use crate::seedwork::dominio::repositorios::Falla;
@@ -32,7 +33,7 @@ use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
-use crate::servicios::Servicios;
+use crate::servicios::{FabricaApp, Servicios};
 
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
@@ -64,6 +65,9 @@ pub enum ErrorArranque {
     /// Un esquema de los mensajes no es válido.
     #[error(transparent)]
     Esquema(#[from] ErrorAvro),
+    /// El servidor de correo no se puede preparar.
+    #[error(transparent)]
+    Correo(#[from] ErrorSmtp),
     /// El sistema no deja hacer algo básico.
     #[error(transparent)]
     Sistema(#[from] std::io::Error),
@@ -115,10 +119,11 @@ async fn atender(
 ) -> Result<(), ErrorArranque> {
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
-    let Compuesto { app, mensajes, purga } = app?;
+    let Compuesto { app, mensajes, purga, correo } = app?;
     let mediador = Arc::clone(&app.mediador);
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
     let purga = tokio::spawn(purga.correr(parar.clone()));
+    let correo = correo.map(|correo| tokio::spawn(correo.correr(parar.clone())));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos });
     let limite = api::servidor::atender(escucha, api::rutas(app), parar, config.plazo_cierre).await?;
     let cierre = async {
@@ -127,6 +132,11 @@ async fn atender(
         }
         if let Err(causa) = purga.await {
             error!(%causa, "la purga terminó en pánico");
+        }
+        if let Some(correo) = correo
+            && let Err(causa) = correo.await
+        {
+            error!(%causa, "el reparto de correos terminó en pánico");
         }
         mediador.esperar_ordenes().await;
     };
@@ -160,6 +170,7 @@ struct Compuesto {
     app: App,
     mensajes: Mensajes,
     purga: Purga,
+    correo: Option<Reparto<FabricaApp>>,
 }
 
 async fn componer(
@@ -177,12 +188,15 @@ async fn componer(
         escritura: escritura.clone(),
         atraso: Atraso::default(),
         aceptaciones: config.ordenes,
+        con_correo: config.correo.is_some(),
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let huellas = Huellas::nuevas(&clave(&escritura, "huellas-solicitud").await?)?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let fichas = Fichas::nuevas(escritura.clone(), config.fichas);
+    // Con correo, el código sale sólo por él: la consola es la entrega de quien no lo tiene.
+    let entrega = if config.correo.is_some() { Box::new(EntregaPorEvento) } else { entrega };
     let clientes = ServiciosClientes::nuevos(&codigos, config.vigencia_codigo, entrega, fichas)?;
     let servicios = Servicios { clientes, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
@@ -197,11 +211,13 @@ async fn componer(
         Bus::Local { vaciar: Some(_) } => {}
     }
     let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
+    let smtp = config.correo.clone();
+    let correo = smtp.map(|smtp| Reparto::nuevo(fondos.conexiones.clone(), Arc::clone(&mediador), smtp)).transpose()?;
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
     let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
     let app = App { mediador, despachador, broker, huellas, lectura, acceso };
-    Ok(Compuesto { app, mensajes, purga })
+    Ok(Compuesto { app, mensajes, purga, correo })
 }
 
 /// Las reacciones de todos los módulos.

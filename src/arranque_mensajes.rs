@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Bus;
-use crate::modulos::{clientes, vuelos};
+use crate::modulos::{clientes, notificaciones, vuelos};
 use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
@@ -45,6 +45,8 @@ pub struct Fondos {
     pub atraso: Atraso,
     /// Cuántos comandos se aceptan a la vez, y cuántos esperan turno.
     pub aceptaciones: Cupo,
+    /// Si los eventos que causan un correo lo dejan anotado.
+    pub con_correo: bool,
 }
 
 /// Lo que trabaja por detrás, y la puerta por la que se le encarga.
@@ -67,6 +69,11 @@ struct PorPulsar {
 /// Los comandos que llegan por el bus, de todos los módulos, en el orden de los esquemas.
 fn rutas() -> Rutas<FabricaApp> {
     vuelos::rutas().y(clientes::rutas())
+}
+
+/// También los eventos que provocan algo: los que causan un correo, si hay por dónde enviarlo.
+fn rutas_con_eventos(con_correo: bool) -> Result<Rutas<FabricaApp>, ErrorAvro> {
+    Ok(if con_correo { rutas().y(notificaciones::rutas()?) } else { rutas() })
 }
 
 /// Lo que el servicio promete de un tópico.
@@ -118,12 +125,12 @@ impl Mensajes {
     /// [`ErrorAvro`] si algún esquema no es válido.
     pub fn componer(
         bus: &Bus,
-        Fondos { conexiones, latidos, escritura, atraso, aceptaciones }: Fondos,
+        Fondos { conexiones, latidos, escritura, atraso, aceptaciones, con_correo }: Fondos,
         mediador: Arc<MediadorApp>,
         ids: IdsComando,
         aviso: Arc<Notify>,
     ) -> Result<Self, ErrorAvro> {
-        let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
+        let enrutador = Arc::new(Enrutador::nuevo(rutas_con_eventos(con_correo)?)?);
         let carriles = Carriles::nuevos(latidos);
         let por_pulsar = matches!(bus, Bus::Pulsar(_));
         let entregas = Entregas::nuevas(conexiones.clone(), por_pulsar);

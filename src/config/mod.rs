@@ -3,6 +3,7 @@
 mod acceso;
 mod base;
 mod bus;
+mod correo;
 mod guardar;
 mod lector;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use self::bus::bus;
 use self::lector::{Lector, interpretar};
 
 use crate::modulos::clientes::PlazosFichas;
+use crate::modulos::notificaciones::DatosSmtp;
 use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::PlazosPg;
 use crate::seedwork::infraestructura::purga::Guardar;
@@ -79,6 +81,8 @@ pub struct Config {
     pub vigencia_codigo: Duration,
     /// Cuánto se guarda cada cosa.
     pub guardar: Guardar,
+    /// Por dónde salen los correos, si salen.
+    pub correo: Option<DatosSmtp>,
 }
 
 /// Lo que la línea de órdenes dice por encima del entorno.
@@ -123,6 +127,7 @@ impl Config {
             plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 25_000)?,
             vigencia_codigo: lector.segundos("AEROALPES_CODIGO_S", UN_DIA, 30 * UN_DIA)?,
             guardar: guardar::leer(&lector)?,
+            correo: correo::correo(&lector)?,
         };
         lector.una_de("AEROALPES_POSTGRES_DESCARGA", &["si", "sí", "no"])?;
         config.comprobar().map(|()| config)
@@ -218,6 +223,9 @@ mod pruebas {
             ("AEROALPES_GUARDAR_HISTORIAS_DIAS", "7"),
             ("AEROALPES_GUARDAR_PUBLICADOS_DIAS", "0"),
             ("AEROALPES_GUARDAR_DESCARTADAS_DIAS", "0"),
+            ("AEROALPES_GUARDAR_CORREOS_DIAS", "0"),
+            ("AEROALPES_CORREO_MS", "0"),
+            ("AEROALPES_CORREO_DE", "nadie"),
             ("AEROALPES_GUARDAR_CLAVES_DIAS", "0"),
             ("AEROALPES_GUARDAR_CLAVES_DIAS", "8"),
         ] {
@@ -233,6 +241,7 @@ mod pruebas {
             ("DATABASE_URL", "postgres://yo:secreto@x/y?sslmode=quizás"),
             ("DATABASE_URL", "postgres://yo:secreto@x/y?sslrootcert=/no/existe"),
             ("PULSAR_URL", "http://yo:secreto@x"),
+            ("AEROALPES_SMTP_URL", "smtp://yo:secreto@x"),
         ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
             assert!(error.to_string().starts_with(variable) && !error.to_string().contains("secreto"), "{error}");

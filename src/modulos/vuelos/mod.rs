@@ -12,7 +12,7 @@ pub use dominio::eventos::ReservaCreada;
 pub use dominio::itinerario::{Aeropuerto, Itinerario, Itinerarios, Leg, Odo, Segmento};
 pub use dominio::reserva::{EstadoReserva, IdCliente, IdReserva};
 pub use infraestructura::rutas::rutas;
-pub use infraestructura::schema::v1::eventos::{TIPOS as TIPOS_EVENTOS, topico as topico_eventos};
+pub use infraestructura::schema::v1::eventos::{CargaReserva, TIPOS as TIPOS_EVENTOS, topico as topico_eventos};
 
 /// Un evento cualquiera, para probar a quienes reaccionan a él.
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -50,6 +50,15 @@ impl From<&HechoReserva> for Carga {
             fecha_actualizacion: Some(milisegundos(hecho.fecha_actualizacion)),
         }
     }
+}
+
+/// De qué habla un evento de reservas, tal como llega por el bus.
+#[derive(Debug, Deserialize)]
+pub struct CargaReserva {
+    /// La identidad de la reserva.
+    pub id_reserva: Option<String>,
+    /// La de su cliente, si lo tiene.
+    pub id_cliente: Option<String>,
 }
 
 /// El tópico de los eventos de reservas y su esquema.
