@@ -48,11 +48,13 @@ impl Buzon for BuzonPg {
         let sql = "WITH libres AS (SELECT id FROM correos WHERE terminado_en IS NULL \
                    AND proximo_intento <= clock_timestamp() AND asunto IN ('codigo', 'reserva') \
                    ORDER BY proximo_intento LIMIT $1 FOR UPDATE SKIP LOCKED) \
-                   UPDATE correos c SET intentos = intentos + 1, proximo_intento = clock_timestamp() + $2 \
+                   UPDATE correos c SET intentos = intentos + 1, \
+                   proximo_intento = clock_timestamp() + make_interval(secs => $2) \
                    FROM libres WHERE c.id = libres.id \
                    RETURNING c.id, c.asunto, c.id_recurso, c.anotado_en, c.intentos";
         let cuantos = i64::try_from(cuantos).map_err(Falla::interna)?;
-        let filas: Vec<Fila> = self.conexiones.leer(query_as(sql).bind(cuantos).bind(self.arriendo)).await?;
+        let filas: Vec<Fila> =
+            self.conexiones.leer(query_as(sql).bind(cuantos).bind(self.arriendo.as_secs_f64())).await?;
         filas.into_iter().map(CorreoPendiente::try_from).collect()
     }
 
@@ -70,9 +72,9 @@ impl Buzon for BuzonPg {
 
     async fn aplazar(&self, correo: &CorreoPendiente, espera: Duration) -> Result<(), Falla> {
         // La cuenta de intentos hace de valla: si otro ya lo tomó, el arriendo es suyo.
-        let sql = "UPDATE correos SET proximo_intento = clock_timestamp() + $3 \
+        let sql = "UPDATE correos SET proximo_intento = clock_timestamp() + make_interval(secs => $3) \
                    WHERE id = $1 AND intentos = $2 AND terminado_en IS NULL";
         let intentos = i32::try_from(correo.intentos).map_err(Falla::interna)?;
-        self.conexiones.ejecutar(query(sql).bind(correo.id.0).bind(intentos).bind(espera)).await.map(drop)
+        self.conexiones.ejecutar(query(sql).bind(correo.id.0).bind(intentos).bind(espera.as_secs_f64())).await.map(drop)
     }
 }
