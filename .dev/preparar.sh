@@ -9,7 +9,7 @@ readonly NECESIDADES=(
   'fuzz|c++|g++|construir libFuzzer'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
-  'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'
+  'python|python3|python3 python3-venv|el cliente de Pulsar y el servidor SMTP, en Python, que usan las pruebas'
 )
 
 readonly PLAZO_DESCARGA=900 # segundos

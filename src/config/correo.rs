@@ -13,6 +13,7 @@ use crate::modulos::notificaciones::{Cifrado, Credenciales, DatosSmtp, Remitente
 const EN_CLARO: &str = "AEROALPES_SMTP_URL";
 const EN_ARCHIVO: &str = "AEROALPES_SMTP_URL_ARCHIVO";
 const REMITENTE: &str = "AEROALPES_CORREO_DE";
+const AUTORIDADES: &str = "AEROALPES_SMTP_CA";
 const UNA_URL: &str = "la dirección de un servidor SMTP: smtps://…, smtp://…?tls=required o, sin cifrar, smtp://…";
 
 /// Lo que dice la dirección del servidor.
@@ -31,12 +32,16 @@ pub(super) fn correo(lector: &Lector<'_>) -> Result<Option<DatosSmtp>, ErrorConf
     let plazo: Duration = lector.milisegundos("AEROALPES_CORREO_MS", 60_000)?;
     let esperado = "una dirección, por ejemplo AeroAlpes <reservas@aeroalpes.example>";
     let remitente: Option<Remitente> = lector.valor(REMITENTE, esperado)?;
-    let autoridades = lector.texto("AEROALPES_SMTP_CA")?;
+    let autoridades = lector.texto(AUTORIDADES)?.map(autoridades).transpose()?;
     let Some((variable, url)) = lector.secreto(EN_CLARO, EN_ARCHIVO)? else { return Ok(None) };
     let Servidor { nombre, puerto, cifrado, credenciales } = servidor(variable, url.expose_secret())?;
-    let falta = || ErrorConfig { variable: REMITENTE, valor: None, esperado: esperado.into() };
-    let remitente = remitente.ok_or_else(falta)?;
-    let autoridades = autoridades.map(|ruta| autoridad(ruta, cifrado)).transpose()?.map(Into::into);
+    let falta = |variable, valor, esperado: &str| ErrorConfig { variable, valor, esperado: esperado.into() };
+    let remitente = remitente.ok_or_else(|| falta(REMITENTE, None, esperado))?;
+    if let (Some(ruta), Cifrado::Ninguno) = (&autoridades, cifrado) {
+        let esperado = "que AEROALPES_SMTP_URL pida TLS: sin él no se comprueba a nadie";
+        return Err(falta(AUTORIDADES, Some(ruta.clone()), esperado));
+    }
+    let autoridades = autoridades.map(Into::into);
     Ok(Some(DatosSmtp { servidor: nombre, puerto, cifrado, credenciales, autoridades, remitente, plazo }))
 }
 
@@ -78,14 +83,12 @@ fn credenciales(url: &Url) -> Result<Option<Credenciales>, &'static str> {
     }
 }
 
-fn autoridad(ruta: String, cifrado: Cifrado) -> Result<String, ErrorConfig> {
+/// El archivo, si se deja leer y lleva certificados.
+fn autoridades(ruta: String) -> Result<String, ErrorConfig> {
     let leido = std::fs::read_to_string(&ruta).ok().filter(|pem| pem.contains("-----BEGIN CERTIFICATE-----"));
-    let esperado = match (leido, cifrado) {
-        (None, _) => "un archivo que se pueda leer, con certificados en formato PEM",
-        (Some(_), Cifrado::Ninguno) => "que AEROALPES_SMTP_URL pida TLS: sin él no se comprueba a nadie",
-        (Some(_), Cifrado::StartTls | Cifrado::Tls) => return Ok(ruta),
-    };
-    Err(ErrorConfig { variable: "AEROALPES_SMTP_CA", valor: Some(ruta), esperado: esperado.into() })
+    let esperado = "un archivo que se pueda leer, con certificados en formato PEM";
+    let error = |valor| ErrorConfig { variable: AUTORIDADES, valor: Some(valor), esperado: esperado.into() };
+    if leido.is_some() { Ok(ruta) } else { Err(error(ruta)) }
 }
 
 #[cfg(test)]
@@ -154,7 +157,12 @@ mod pruebas {
             let error = leer(&[(REMITENTE, malo)]).err().unwrap();
             assert_eq!((error.variable, error.valor.as_deref()), (REMITENTE, Some(malo)));
         }
-        let error = leer(&[(EN_CLARO, "smtps://correo"), DE, ("AEROALPES_SMTP_CA", "/no/existe")]).err().unwrap();
-        assert_eq!((error.variable, error.valor.as_deref()), ("AEROALPES_SMTP_CA", Some("/no/existe")));
+        let carpeta = tempfile::tempdir().unwrap();
+        let archivo = carpeta.path().join("autoridad.pem");
+        std::fs::write(&archivo, "-----BEGIN CERTIFICATE-----\n").unwrap();
+        for (url, ruta) in [("smtps://correo", "/no/existe"), ("smtp://correo", archivo.to_str().unwrap())] {
+            let error = leer(&[(EN_CLARO, url), DE, (AUTORIDADES, ruta)]).err().unwrap();
+            assert_eq!((error.variable, error.valor.as_deref()), (AUTORIDADES, Some(ruta)));
+        }
     }
 }

@@ -58,9 +58,10 @@ where
             }
         };
         self.buzon.terminar(id, desenlace).await?;
-        match (desenlace, fin) {
-            (Desenlace::NoEntregable(_), Err(causa)) => error!(%id, %causa, "correo no entregable"),
-            _ => info!(%id, ?desenlace, "correo terminado"),
+        if let (Desenlace::NoEntregable(_), Err(causa)) = (desenlace, fin) {
+            error!(%id, %causa, "correo no entregable");
+        } else {
+            info!(%id, ?desenlace, "correo terminado");
         }
         Ok(())
     }

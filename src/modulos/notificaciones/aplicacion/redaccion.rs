@@ -6,28 +6,13 @@
 use std::fmt::Write;
 
 use secrecy::ExposeSecret;
-use time::OffsetDateTime;
 use time::macros::offset;
+use time::{Month, OffsetDateTime};
 
 use crate::modulos::clientes::{CodigoPorEntregar, EstadoUsuario, UsuarioVista};
 use crate::modulos::notificaciones::aplicacion::puertos::Carta;
 use crate::modulos::notificaciones::dominio::correo::IdCorreo;
-use crate::modulos::vuelos::{Aeropuerto, Leg, ReservaDetalle};
-
-const MESES: [&str; 12] = [
-    "enero",
-    "febrero",
-    "marzo",
-    "abril",
-    "mayo",
-    "junio",
-    "julio",
-    "agosto",
-    "septiembre",
-    "octubre",
-    "noviembre",
-    "diciembre",
-];
+use crate::modulos::vuelos::{Aeropuerto, Leg, Odo, ReservaDetalle, Segmento};
 
 /// La carta con un código de validación.
 #[must_use]
@@ -75,8 +60,8 @@ fn itinerarios(reserva: &ReservaDetalle, con_nombres: bool) -> String {
         let numero = if lista.len() > 1 { format!(" {}", i + 1) } else { String::new() };
         // Escribir en un texto no falla.
         let _ = writeln!(texto, "\nItinerario{numero}");
-        let segmentos = itinerario.odos().iter().flat_map(|odo| odo.segmentos());
-        for leg in segmentos.flat_map(|segmento| segmento.legs()) {
+        let segmentos = itinerario.odos().iter().flat_map(Odo::segmentos);
+        for leg in segmentos.flat_map(Segmento::legs) {
             texto.push_str(&vuelo(leg, con_nombres));
         }
     }
@@ -100,6 +85,23 @@ fn vuelo(leg: &Leg, con_nombres: bool) -> String {
 /// `22 de noviembre de 2022 a las 13:10 (UTC)`.
 fn fecha(momento: OffsetDateTime) -> String {
     let utc = momento.to_offset(offset!(UTC));
-    let mes = MESES[usize::from(u8::from(utc.month())) - 1];
+    let mes = mes(utc.month());
     format!("{} de {mes} de {} a las {:02}:{:02} (UTC)", utc.day(), utc.year(), utc.hour(), utc.minute())
+}
+
+const fn mes(mes: Month) -> &'static str {
+    match mes {
+        Month::January => "enero",
+        Month::February => "febrero",
+        Month::March => "marzo",
+        Month::April => "abril",
+        Month::May => "mayo",
+        Month::June => "junio",
+        Month::July => "julio",
+        Month::August => "agosto",
+        Month::September => "septiembre",
+        Month::October => "octubre",
+        Month::November => "noviembre",
+        Month::December => "diciembre",
+    }
 }

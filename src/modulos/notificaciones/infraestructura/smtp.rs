@@ -128,14 +128,14 @@ impl Smtp {
         Ok(conexion)
     }
 
-    /// La carta, con su sobre. Las cabeceras las codifica `lettre`, y ninguna deja pasar un fin de línea.
+    /// La carta, con su sobre. Las cabeceras las codifica `lettre`.
     fn redactar(&self, carta: &Carta) -> Result<Message, ErrorEnvio> {
         let Mailbox { email: remite, .. } = &self.datos.remitente.0;
         let destino = carta.email.parse().map_err(|_| ErrorEnvio::Direccion)?;
         Message::builder()
             .from(self.datos.remitente.0.clone())
-            .to(Mailbox::new(carta.nombre.clone(), destino))
-            .subject(&carta.asunto)
+            .to(Mailbox::new(carta.nombre.as_deref().map(en_una_linea), destino))
+            .subject(en_una_linea(&carta.asunto))
             .message_id(Some(format!("<{}@{}>", carta.id, remite.domain())))
             .header(Automatica)
             .header(ContentType::TEXT_PLAIN)
@@ -183,6 +183,11 @@ fn tls(datos: &DatosSmtp) -> Result<TlsParameters, ErrorSmtp> {
     parametros.build_rustls().map_err(ErrorSmtp::Tls)
 }
 
+/// Sin saltos de línea: con uno en un nombre, `lettre` entra en pánico en lugar de codificarlo.
+fn en_una_linea(texto: &str) -> String {
+    texto.replace(char::is_control, " ")
+}
+
 fn numero(codigo: response::Code) -> u16 {
     codigo.into()
 }
@@ -228,5 +233,63 @@ impl Header for Automatica {
 
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::*;
+    use crate::modulos::notificaciones::dominio::correo::IdCorreo;
+
+    fn smtp() -> Smtp {
+        Smtp::nuevo(DatosSmtp {
+            servidor: "correo".into(),
+            puerto: 25,
+            cifrado: Cifrado::Ninguno,
+            credenciales: None,
+            autoridades: None,
+            remitente: "AeroAlpes <reservas@aeroalpes.example>".parse().unwrap(),
+            plazo: Duration::from_secs(1),
+        })
+        .unwrap()
+    }
+
+    fn carta(nombre: &str, email: &str, asunto: &str) -> Carta {
+        let (id, nombre, texto) = (IdCorreo::nueva(), Some(nombre.into()), "Hola:\n\n.\nBcc: c@d.co\n".into());
+        Carta { id, nombre, email: email.into(), asunto: asunto.into(), texto }
+    }
+
+    /// Las cabeceras de la carta, una por línea: las que siguen en otra empiezan por un espacio.
+    fn cabeceras(carta: &Carta) -> Vec<String> {
+        let mensaje = String::from_utf8(smtp().redactar(carta).unwrap().formatted()).unwrap();
+        let (cabeceras, _) = mensaje.split_once("\r\n\r\n").unwrap();
+        cabeceras.replace("\r\n ", " ").split("\r\n").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn ningun_dato_puede_anadir_una_cabecera() {
+        let malo = "Ana\r\nBcc: otro@ejemplo.co\r\n\r\nTexto";
+        for carta in [carta(malo, "ana@ejemplo.co", "hola"), carta("Ana", "ana@ejemplo.co", malo)] {
+            let cabeceras = cabeceras(&carta);
+            let nombres: Vec<_> = cabeceras.iter().map(|linea| linea.split(':').next().unwrap()).collect();
+            let esperadas = ["From", "To", "Subject", "Message-ID", "Auto-Submitted", "Content-Type"];
+            assert!(esperadas.iter().all(|nombre| nombres.contains(nombre)), "{cabeceras:#?}");
+            assert!(!nombres.contains(&"Bcc"), "{cabeceras:#?}");
+            let sobre = smtp().redactar(&carta).unwrap().envelope().clone();
+            assert_eq!(sobre.to().iter().map(ToString::to_string).collect::<Vec<_>>(), ["ana@ejemplo.co"]);
+        }
+        for email in ["ana@ejemplo.co\r\nRCPT TO:<otro@ejemplo.co>", "ana@ejemplo.co, otro@ejemplo.co", "ana", ""] {
+            let negada = smtp().redactar(&carta("Ana", email, "hola")).err();
+            assert_eq!(negada, Some(ErrorEnvio::Direccion), "{email}");
+        }
+    }
+
+    #[test]
+    fn la_identidad_es_la_del_correo_y_lo_que_no_es_ascii_va_codificado() {
+        let carta = carta("Ana Núñez", "ana@ejemplo.co", "Su código");
+        let cabeceras = cabeceras(&carta);
+        assert!(cabeceras.contains(&format!("Message-ID: <{}@aeroalpes.example>", carta.id)), "{cabeceras:#?}");
+        assert!(cabeceras.iter().all(|linea| linea.is_ascii()), "{cabeceras:#?}");
+        assert!(cabeceras.iter().any(|linea| linea.starts_with("Subject: Su =?utf-8?b?")), "{cabeceras:#?}");
     }
 }
