@@ -73,7 +73,10 @@ fn rutas() -> Rutas<FabricaApp> {
 
 /// También los eventos que provocan algo: los que causan un correo, si hay por dónde enviarlo.
 fn rutas_con_eventos(con_correo: bool) -> Result<Rutas<FabricaApp>, ErrorAvro> {
-    Ok(if con_correo { rutas().y(notificaciones::rutas()?) } else { rutas() })
+    if !con_correo {
+        return Ok(rutas());
+    }
+    Ok(rutas().y(notificaciones::rutas(clientes::topico_eventos()?, vuelos::topico_eventos()?)))
 }
 
 /// Lo que el servicio promete de un tópico.

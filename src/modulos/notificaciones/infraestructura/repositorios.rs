@@ -8,7 +8,7 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::sentencias::Escritura;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 
-/// El nombre de la columna y la identidad que la acompaña.
+/// Lo que dicen las dos columnas de un asunto.
 fn columnas(asunto: Asunto) -> (&'static str, Uuid) {
     match asunto {
         Asunto::Codigo(usuario) => ("codigo", usuario),

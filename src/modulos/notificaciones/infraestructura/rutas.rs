@@ -2,25 +2,25 @@
 
 use uuid::Uuid;
 
-use crate::modulos::clientes::{self, CargaUsuario};
+use crate::modulos::clientes::CargaUsuario;
 use crate::modulos::notificaciones::aplicacion::comandos::AnotarCorreo;
 use crate::modulos::notificaciones::aplicacion::puertos::RepositorioCorreos;
 use crate::modulos::notificaciones::dominio::correo::{Asunto, IdCorreo};
-use crate::modulos::vuelos::{self, CargaReserva};
+use crate::modulos::vuelos::CargaReserva;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
-use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::despacho::avro::Esquema;
 use crate::seedwork::infraestructura::mensajeria::enrutador::{HechoRecibido, Rutas};
 
-/// Las rutas del módulo, para que `arranque` las junte con las de los demás.
-///
-/// # Errors
-/// [`ErrorAvro`] si algún esquema no es válido.
-pub fn rutas<F: Fabrica<Udt: RepositorioCorreos>>() -> Result<Rutas<F>, ErrorAvro> {
-    let (usuarios, reservas) = (clientes::topico_eventos()?, vuelos::topico_eventos()?);
-    Ok(Rutas::default()
+/// Las rutas del módulo, para que `arranque` las junte con las de los demás: de cada tópico, su nombre y su esquema.
+#[must_use]
+pub fn rutas<F: Fabrica<Udt: RepositorioCorreos>>(
+    usuarios: (&'static str, Esquema),
+    reservas: (&'static str, Esquema),
+) -> Rutas<F> {
+    Rutas::default()
         .evento::<CargaUsuario>(usuarios.clone(), "UsuarioRegistrado")
         .evento::<CargaUsuario>(usuarios, "CodigoReemitido")
-        .evento::<CargaReserva>(reservas, "ReservaCreada"))
+        .evento::<CargaReserva>(reservas, "ReservaCreada")
 }
 
 impl HechoRecibido for CargaUsuario {
