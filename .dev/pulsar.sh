@@ -9,7 +9,8 @@ readonly PULSAR_FUENTES=$RAIZ/.dev/pulsar
 
 readonly CLIENTE_PYTHON_VERSION=3.13.0
 readonly FASTAVRO_VERSION=1.13.1
-readonly PYTHON_CARPETA=pulsar-client-$CLIENTE_PYTHON_VERSION-fastavro-$FASTAVRO_VERSION
+readonly AIOSMTPD_VERSION=1.4.6 # el servidor SMTP de tests/correo
+readonly PYTHON_CARPETA=pulsar-client-$CLIENTE_PYTHON_VERSION-fastavro-$FASTAVRO_VERSION-aiosmtpd-$AIOSMTPD_VERSION
 
 readonly PULSAR_JVM=(
   -Xms128m -Xmx512m -XX:MaxDirectMemorySize=512m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData
@@ -66,11 +67,11 @@ FIN
 }
 
 # También deja de valer si el Python con que se hizo ya no está.
-python_valido() { "$1/bin/python" -c 'import fastavro, pulsar' 2>/dev/null; }
+python_valido() { "$1/bin/python" -c 'import aiosmtpd, fastavro, pulsar' 2>/dev/null; }
 
 python_descargar() {
-  venv_crear "$1" "pulsar-client $CLIENTE_PYTHON_VERSION para Python" \
-    "pulsar-client[avro]==$CLIENTE_PYTHON_VERSION" "fastavro==$FASTAVRO_VERSION"
+  venv_crear "$1" "pulsar-client $CLIENTE_PYTHON_VERSION y aiosmtpd $AIOSMTPD_VERSION para Python" \
+    "pulsar-client[avro]==$CLIENTE_PYTHON_VERSION" "fastavro==$FASTAVRO_VERSION" "aiosmtpd==$AIOSMTPD_VERSION"
 }
 
 python_preparar() { cache_asegurar "$PYTHON_CARPETA" python_valido python_descargar; }

@@ -17,7 +17,8 @@ use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig, Rol, Roles};
-use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
+use crate::modulos::clientes::{self, EntregaCodigos, EntregaPorEvento, Fichas, ServiciosClientes};
+use crate::modulos::notificaciones::{ErrorSmtp, Reparto};
 use crate::modulos::vuelos;
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
@@ -39,7 +40,7 @@ use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
-use crate::servicios::{MediadorApp, Servicios};
+use crate::servicios::{FabricaApp, MediadorApp, Servicios};
 
 /// Conexiones a PostgreSQL para mover mensajes: el reparto y las entregas que se confirman.
 const CONEXIONES_MENSAJERIA: usize = 6;
@@ -76,6 +77,9 @@ pub enum ErrorArranque {
     /// Un esquema de los mensajes no es válido.
     #[error(transparent)]
     Esquema(#[from] ErrorAvro),
+    /// El servidor de correo no se puede preparar.
+    #[error(transparent)]
+    Correo(#[from] ErrorSmtp),
     /// El sistema no deja hacer algo básico.
     #[error(transparent)]
     Sistema(#[from] std::io::Error),
@@ -131,21 +135,19 @@ async fn atender(
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega, &parar)).await else {
         return Ok(());
     };
-    let Compuesto { rutas, mediador, mensajes, purga, en_vivo } = app?;
-    let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
-    let purga = purga.map(|purga| tokio::spawn(purga.correr(parar.clone())));
+    let Compuesto { rutas, mediador, mensajes, purga, correo, en_vivo } = app?;
+    let mut por_detras = vec![("el consumo", tokio::spawn(mensajes.trabajar(parar.clone())))];
+    por_detras.extend(purga.map(|purga| ("la purga", tokio::spawn(purga.correr(parar.clone())))));
+    por_detras.extend(correo.map(|correo| ("el reparto de correos", tokio::spawn(correo.correr(parar.clone())))));
     tokio::spawn(en_vivo.reservas.mirar(parar.clone()));
     tokio::spawn(en_vivo.comandos.correr(parar.clone()));
     anunciar(Anuncio { direccion: escucha.local_addr()?, datos, roles: config.roles });
     let limite = api::servidor::atender(escucha, rutas, parar, config.plazo_cierre).await?;
     let cierre = async {
-        if let Err(causa) = mensajes.await {
-            error!(%causa, "el consumo terminó en pánico");
-        }
-        if let Some(purga) = purga
-            && let Err(causa) = purga.await
-        {
-            error!(%causa, "la purga terminó en pánico");
+        for (que, tarea) in por_detras {
+            if let Err(causa) = tarea.await {
+                error!(%causa, "{que} terminó en pánico");
+            }
         }
         mediador.esperar_ordenes().await;
     };
@@ -180,6 +182,7 @@ struct Compuesto {
     mediador: Arc<MediadorApp>,
     mensajes: Mensajes,
     purga: Option<Purga>,
+    correo: Option<Reparto<FabricaApp>>,
     en_vivo: EnVivo,
 }
 
@@ -199,12 +202,15 @@ async fn componer(
         escritura: escritura.clone(),
         atraso: Atraso::default(),
         aceptaciones: config.ordenes,
+        con_correo: config.correo.is_some(),
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;
     let huellas = Huellas::nuevas(&clave(&escritura, "huellas-solicitud").await?)?;
     let ids = IdsComando::nuevos(&clave(&escritura, "ids-comando").await?)?;
     let aviso = Arc::new(Notify::new());
     let fichas = Fichas::nuevas(escritura.clone(), config.fichas);
+    // Con correo, el código sale sólo por él: la consola es la entrega de quien no lo tiene.
+    let entrega = if config.correo.is_some() { Box::new(EntregaPorEvento) } else { entrega };
     let clientes = ServiciosClientes::nuevos(&codigos, config.vigencia_codigo, entrega, fichas)?;
     let servicios = Servicios { clientes, ids: ids.clone() };
     let fabrica = FabricaPg::nueva(escritura.clone(), lectura.clone(), servicios, Arc::clone(&aviso));
@@ -227,13 +233,15 @@ async fn componer(
     let en_vivo = EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, config.flujos, parar.clone());
     let roles = config.roles;
     let purga = roles.tiene(Rol::Relevo).then(|| Purga::nueva(fondos.conexiones.clone(), config.guardar));
+    let smtp = config.correo.clone().filter(|_| roles.tiene(Rol::Relevo));
+    let correo = smtp.map(|smtp| Reparto::nuevo(fondos.conexiones.clone(), Arc::clone(&mediador), smtp)).transpose()?;
     let mensajes = Mensajes::componer((&config.bus, roles), fondos, Arc::clone(&mediador), ids, aviso)?;
     let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
     let (para_ordenes, para_flujos) = (Arc::clone(&mediador), en_vivo.clone());
     let app = App { mediador: para_ordenes, despachador, broker, huellas, lectura, en_vivo: para_flujos, acceso };
     let rutas = if roles.tiene(Rol::Api) { api::rutas(app) } else { api::rutas_de_salud(app) };
-    Ok(Compuesto { rutas, mediador, mensajes, purga, en_vivo })
+    Ok(Compuesto { rutas, mediador, mensajes, purga, correo, en_vivo })
 }
 
 /// Las reacciones de todos los módulos.

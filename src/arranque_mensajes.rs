@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Bus, Rol, Roles};
-use crate::modulos::{clientes, vuelos};
+use crate::modulos::{clientes, notificaciones, vuelos};
 use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
@@ -44,6 +44,8 @@ pub struct Fondos {
     pub atraso: Atraso,
     /// Cuántos comandos se aceptan a la vez, y cuántos esperan turno.
     pub aceptaciones: Cupo,
+    /// Si los eventos que causan un correo lo dejan anotado.
+    pub con_correo: bool,
 }
 
 /// Lo que trabaja por detrás, según los papeles de esta instancia, y la puerta por la que se le encarga.
@@ -68,6 +70,14 @@ enum Relevador {
 /// Los comandos que llegan por el bus, de todos los módulos, en el orden de los esquemas.
 fn rutas() -> Rutas<FabricaApp> {
     vuelos::rutas().y(clientes::rutas())
+}
+
+/// También los eventos que provocan algo: los que causan un correo, si hay por dónde enviarlo.
+fn rutas_con_eventos(con_correo: bool) -> Result<Rutas<FabricaApp>, ErrorAvro> {
+    if !con_correo {
+        return Ok(rutas());
+    }
+    Ok(rutas().y(notificaciones::rutas(clientes::topico_eventos()?, vuelos::topico_eventos()?)))
 }
 
 /// Lo que el servicio promete de un tópico.
@@ -124,8 +134,8 @@ impl Mensajes {
         ids: IdsComando,
         aviso: Arc<Notify>,
     ) -> Result<Self, ErrorAvro> {
-        let Fondos { conexiones, latidos, escritura, atraso, aceptaciones } = fondos;
-        let enrutador = Arc::new(Enrutador::nuevo(rutas())?);
+        let Fondos { conexiones, latidos, escritura, atraso, aceptaciones, con_correo } = fondos;
+        let enrutador = Arc::new(Enrutador::nuevo(rutas_con_eventos(con_correo)?)?);
         let (topicos, pulso, llegadas) = (topicos(&enrutador)?, Pulso::default(), Arc::new(Notify::new()));
         // Con cualquier rol: prepara el bróker antes del primer envío.
         let publicador = match bus {

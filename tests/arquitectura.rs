@@ -16,8 +16,8 @@ struct Regla {
     ejemplo: (&'static str, &'static str),
 }
 
-const DE_ENTRADA_Y_SALIDA: [&str; 10] =
-    ["sqlx", "tokio", "axum", "hyper", "pulsar", "ureq", "reqwest", "deadpool", "apache_avro", "tower"];
+const DE_ENTRADA_Y_SALIDA: [&str; 11] =
+    ["sqlx", "tokio", "axum", "hyper", "pulsar", "ureq", "reqwest", "deadpool", "apache_avro", "tower", "lettre"];
 
 fn nombra(camino: &str, crates: &[&str]) -> bool {
     crates.contains(&camino.split("::").next().unwrap_or_default())

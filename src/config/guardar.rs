@@ -28,6 +28,7 @@ pub(super) fn leer(lector: &Lector<'_>) -> Result<Guardar, ErrorConfig> {
         historias: dias("AEROALPES_GUARDAR_HISTORIAS_DIAS", 365, memoria)?,
         publicados: dias("AEROALPES_GUARDAR_PUBLICADOS_DIAS", 7, 1)?,
         descartadas: dias("AEROALPES_GUARDAR_DESCARTADAS_DIAS", 90, 1)?,
+        correos: dias("AEROALPES_GUARDAR_CORREOS_DIAS", 30, 1)?,
         // Repetir una solicitud reenvía su comando: con una clave más vieja que lo que vale, daría uno ya caducado.
         claves: entre("AEROALPES_GUARDAR_CLAVES_DIAS", 1, 1, en_dias(VENTANA))?,
     })

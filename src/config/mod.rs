@@ -3,6 +3,7 @@
 mod acceso;
 mod base;
 mod bus;
+mod correo;
 mod guardar;
 mod lector;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use self::roles::roles;
 pub use self::roles::{Rol, Roles};
 
 use crate::modulos::clientes::PlazosFichas;
+use crate::modulos::notificaciones::DatosSmtp;
 use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::PlazosPg;
 use crate::seedwork::infraestructura::purga::Guardar;
@@ -86,6 +88,8 @@ pub struct Config {
     pub vigencia_codigo: Duration,
     /// Cuánto se guarda cada cosa.
     pub guardar: Guardar,
+    /// Por dónde salen los correos, si salen.
+    pub correo: Option<DatosSmtp>,
 }
 
 /// Lo que la línea de órdenes dice por encima del entorno.
@@ -134,6 +138,7 @@ impl Config {
             plazo_cierre: lector.milisegundos("AEROALPES_CIERRE_MS", 25_000)?,
             vigencia_codigo: lector.segundos("AEROALPES_CODIGO_S", UN_DIA, 30 * UN_DIA)?,
             guardar: guardar::leer(&lector)?,
+            correo: correo::correo(&lector)?,
         };
         lector.una_de("AEROALPES_POSTGRES_DESCARGA", &["si", "sí", "no"])?;
         config.comprobar().map(|()| config)
@@ -231,6 +236,9 @@ mod pruebas {
             ("AEROALPES_GUARDAR_HISTORIAS_DIAS", "7"),
             ("AEROALPES_GUARDAR_PUBLICADOS_DIAS", "0"),
             ("AEROALPES_GUARDAR_DESCARTADAS_DIAS", "0"),
+            ("AEROALPES_GUARDAR_CORREOS_DIAS", "0"),
+            ("AEROALPES_CORREO_MS", "0"),
+            ("AEROALPES_CORREO_DE", "nadie"),
             ("AEROALPES_GUARDAR_CLAVES_DIAS", "0"),
             ("AEROALPES_GUARDAR_CLAVES_DIAS", "8"),
         ] {
@@ -246,6 +254,7 @@ mod pruebas {
             ("DATABASE_URL", "postgres://yo:secreto@x/y?sslmode=quizás"),
             ("DATABASE_URL", "postgres://yo:secreto@x/y?sslrootcert=/no/existe"),
             ("PULSAR_URL", "http://yo:secreto@x"),
+            ("AEROALPES_SMTP_URL", "smtp://yo:secreto@x"),
         ] {
             let error = leer(&[(variable, valor)]).err().unwrap();
             assert!(error.to_string().starts_with(variable) && !error.to_string().contains("secreto"), "{error}");

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{Config, ErrorConfig, Opciones};
 
 /// Las variables que no admiten cualquier valor, con uno que no admiten.
-const CON_VALOR_MALO: [(&str, &str); 42] = [
+const CON_VALOR_MALO: [(&str, &str); 48] = [
     ("DATABASE_URL", "mysql://yo:secreto@x/y"),
     ("DATABASE_URL_ARCHIVO", "/no/existe"),
     ("AEROALPES_ESCUCHA", "localhost"),
@@ -43,6 +43,12 @@ const CON_VALOR_MALO: [(&str, &str); 42] = [
     ("AEROALPES_GUARDAR_PUBLICADOS_DIAS", "x"),
     ("AEROALPES_GUARDAR_DESCARTADAS_DIAS", "-1"),
     ("AEROALPES_GUARDAR_CLAVES_DIAS", "8"),
+    ("AEROALPES_GUARDAR_CORREOS_DIAS", "0"),
+    ("AEROALPES_SMTP_URL", "smtp://yo:secreto@x"),
+    ("AEROALPES_SMTP_URL_ARCHIVO", "/no/existe"),
+    ("AEROALPES_SMTP_CA", "/no/existe"),
+    ("AEROALPES_CORREO_DE", "nadie"),
+    ("AEROALPES_CORREO_MS", "0"),
     ("PULSAR_URL", "http://yo:secreto@x"),
     ("PULSAR_TOKEN", "un secreto"),
     ("PULSAR_TOKEN_ARCHIVO", "/no/existe"),
@@ -114,8 +120,8 @@ proptest! {
 
     #[test]
     fn una_contrasena_no_sale_en_el_error(
-        nombre in proptest::sample::select(vec!["DATABASE_URL", "PULSAR_URL"]),
-        esquema in "(postgres|pulsar|http|mysql)(://|:)?",
+        nombre in proptest::sample::select(vec!["DATABASE_URL", "PULSAR_URL", "AEROALPES_SMTP_URL"]),
+        esquema in "(postgres|pulsar|smtps?|http|mysql)(://|:)?",
         resto in "[@:/?#%x\\[\\] ]{0,12}",
     ) {
         let url = format!("{esquema}yo:s3creto{resto}");

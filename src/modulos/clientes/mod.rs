@@ -19,5 +19,5 @@ pub use dominio::usuario::{DatosUsuario, IdUsuario};
 pub use infraestructura::administradores::{ErrorAdministradores, conceder_administracion, retirar_administracion};
 pub use infraestructura::fichas::{Fichas, PlazosFichas};
 pub use infraestructura::rutas::rutas;
-pub use infraestructura::schema::v1::eventos::{TIPOS as TIPOS_EVENTOS, topico as topico_eventos};
-pub use infraestructura::servicios::{EntregaPorConsola, ServiciosClientes};
+pub use infraestructura::schema::v1::eventos::{CargaUsuario, TIPOS as TIPOS_EVENTOS, topico as topico_eventos};
+pub use infraestructura::servicios::{EntregaPorConsola, EntregaPorEvento, ServiciosClientes};

@@ -13,7 +13,7 @@ pub use dominio::itinerario::{Aeropuerto, Itinerario, Itinerarios, Leg, Odo, Seg
 pub use dominio::reserva::{EstadoReserva, IdCliente, IdReserva};
 pub use infraestructura::rutas::rutas;
 pub use infraestructura::schema::v1::eventos::{
-    TIPOS as TIPOS_EVENTOS, TOPICO as TOPICO_EVENTOS, leer as leer_evento, topico as topico_eventos,
+    CargaReserva, TIPOS as TIPOS_EVENTOS, TOPICO as TOPICO_EVENTOS, leer as leer_evento, topico as topico_eventos,
 };
 
 /// Un evento cualquiera, para probar a quienes reaccionan a él.

@@ -32,6 +32,8 @@ pub struct Guardar {
     pub publicados: i32,
     /// Las letras muertas que alguien descartó.
     pub descartadas: i32,
+    /// Los correos ya terminados: a quién se le envió algo y cuándo, por su identidad.
+    pub correos: i32,
     /// Las claves de idempotencia, con la respuesta o el comando de su solicitud.
     pub claves: i32,
 }
@@ -59,7 +61,7 @@ const HISTORIAS: &str = "WITH viejos AS (SELECT posicion, id::text AS id_mensaje
      DELETE FROM bandeja_salida s USING viejos v WHERE s.posicion = v.posicion";
 
 /// Lo que se purga, en orden. Añadir una tabla es añadir aquí una línea, con un índice por la columna de su edad.
-const TABLAS: [Tabla; 10] = [
+const TABLAS: [Tabla; 11] = [
     Tabla::nueva("resultados de comandos", viejas!("resultados_comando", "terminado_en"), &[], |g| g.resultados),
     Tabla::nueva("historias", HISTORIAS, &[SUSCRIPCION_EVENTOS], |g| g.historias),
     Tabla::nueva(
@@ -97,6 +99,7 @@ const TABLAS: [Tabla; 10] = [
         |g| g.historias,
     ),
     Tabla::nueva("letras muertas descartadas", viejas!("letras_muertas", "descartada_en"), &[], |g| g.descartadas),
+    Tabla::nueva("correos terminados", viejas!("correos", "terminado_en"), &[], |g| g.correos),
     Tabla::nueva("claves de idempotencia", viejas!("idempotencia", "creada_en"), &[], |g| g.claves),
     // Más que sus resultados, que se escriben hasta 7 días después: quien pregunte por uno suyo tiene que poder verlo.
     Tabla::nueva("dueños de comandos", viejas!("comandos_de_usuarios", "aceptado_en"), &[], |g| {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::dto::UsuarioVista;
 use super::queries::{ClaveUsuario, Portador, ReservaDeUsuario};
+use crate::modulos::clientes::dominio::codigo::CodigoEmitido;
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::estado::EstadoUsuario;
@@ -102,6 +103,9 @@ pub trait ConsultasUsuarios: Send + Sync {
     /// El usuario de esa identidad, si está activo, y lo que puede.
     fn activo(&self, id: IdUsuario) -> impl Future<Output = Result<Option<Portador>, Falla>> + Send;
 
+    /// Con qué se valida un usuario, esté como esté.
+    fn por_validar(&self, id: IdUsuario) -> impl Future<Output = Result<Option<PorValidar>, Falla>> + Send;
+
     /// Con qué se autentica el usuario activo de ese e-mail.
     fn credencial(&self, email: &Email) -> impl Future<Output = Result<Option<Credencial>, Falla>> + Send;
 }
@@ -128,6 +132,16 @@ pub struct Ficha {
     pub texto: SecretString,
     /// Hasta cuándo vale.
     pub caduca_en: OffsetDateTime,
+}
+
+/// Con qué se valida un usuario.
+pub struct PorValidar {
+    /// Adónde se le escribe.
+    pub email: String,
+    /// El código con que se confirma su registro.
+    pub codigo: CodigoEmitido,
+    /// Su estado.
+    pub estado: EstadoUsuario,
 }
 
 /// Con qué se autentica un usuario.

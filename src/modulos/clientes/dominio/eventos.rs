@@ -45,6 +45,10 @@ evento_de_usuario!(
     /// Se desactivó un usuario: ya no puede reservar.
     UsuarioDesactivado
 );
+evento_de_usuario!(
+    /// Se emitió otro código de validación para un usuario; los anteriores ya no valen. No lleva el código.
+    CodigoReemitido
+);
 
 /// Se borró a un usuario: de él sólo quedan su identidad y estas fechas.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,4 +76,6 @@ pub enum EventoUsuario {
     Validado(UsuarioValidado),
     /// Véase [`UsuarioDesactivado`].
     Desactivado(UsuarioDesactivado),
+    /// Véase [`CodigoReemitido`].
+    CodigoReemitido(CodigoReemitido),
 }

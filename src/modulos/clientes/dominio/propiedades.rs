@@ -27,6 +27,7 @@ fn contar(evento: EventoUsuario) -> (&'static str, super::eventos::HechoUsuario)
         EventoUsuario::Registrado(evento) => ("registrado", evento.0),
         EventoUsuario::Validado(evento) => ("validado", evento.0),
         EventoUsuario::Desactivado(evento) => ("desactivado", evento.0),
+        EventoUsuario::CodigoReemitido(evento) => ("código reemitido", evento.0),
     }
 }
 

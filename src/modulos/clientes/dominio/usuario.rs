@@ -9,7 +9,8 @@ use super::contrasena::ContrasenaCifrada;
 use super::email::Email;
 use super::estado::{CambioNoPermitido, EstadoUsuario};
 use super::eventos::{
-    EventoUsuario, HechoUsuario, UsuarioBorrado, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
+    CodigoReemitido, EventoUsuario, HechoUsuario, UsuarioBorrado, UsuarioDesactivado, UsuarioRegistrado,
+    UsuarioValidado,
 };
 use super::identificacion::Identificacion;
 use crate::identidad;
@@ -101,13 +102,15 @@ impl Usuario {
         self.guardado.codigo = self.guardado.codigo.con_otro_fallo();
     }
 
-    /// Emite otro código y da el momento con que se calcula. El anterior deja de valer.
+    /// Emite otro código, anota `CodigoReemitido` y da el momento con que se calcula. El anterior deja de valer.
     ///
     /// # Errors
     /// [`ErrorCodigo`] si no está recién registrado, o el anterior se emitió hace demasiado poco.
     pub fn emitir_otro_codigo(&mut self, ahora: OffsetDateTime) -> Result<OffsetDateTime, ErrorCodigo> {
         self.exigir_por_confirmar()?;
         self.guardado.codigo = self.guardado.codigo.reemplazar(ahora)?;
+        let hecho = HechoUsuario { fecha_actualizacion: ahora, ..self.hecho() };
+        self.eventos.push(EventoUsuario::CodigoReemitido(CodigoReemitido(hecho)));
         Ok(ahora)
     }
 
@@ -261,7 +264,10 @@ pub mod pruebas {
         assert_eq!(usuario.admitir_intento(vigencia, HOY), Ok(HOY));
         usuario.anotar_fallo();
         assert_eq!(usuario.guardado().codigo.fallos, 1);
+        assert!(usuario.emitir_otro_codigo(HOY).is_err() && usuario.tomar_eventos().is_empty());
         assert_eq!(usuario.emitir_otro_codigo(mas_tarde), Ok(mas_tarde));
+        let emitido = usuario.tomar_eventos();
+        assert!(matches!(&emitido[..], [EventoUsuario::CodigoReemitido(e)] if e.0.fecha_actualizacion == mas_tarde));
         assert_eq!(usuario.admitir_intento(vigencia, HOY), Ok(mas_tarde));
         usuario.validar(HOY).unwrap();
         assert!(matches!(usuario.admitir_intento(vigencia, HOY), Err(ErrorCodigo::Cambio(_))));

@@ -4,9 +4,9 @@ use sqlx::{FromRow, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::repositorios::estado;
+use super::repositorios::{codigo_emitido, estado};
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
-use crate::modulos::clientes::aplicacion::puertos::{ConsultasUsuarios, Credencial};
+use crate::modulos::clientes::aplicacion::puertos::{ConsultasUsuarios, Credencial, PorValidar};
 use crate::modulos::clientes::aplicacion::queries::{ClaveUsuario, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::dominio::contrasena::ContrasenaCifrada;
 use crate::modulos::clientes::dominio::email::Email;
@@ -86,6 +86,17 @@ impl<S: Send + Sync> ConsultasUsuarios for LectorPg<S> {
                    WHERE id = $1 AND estado IN ('registrado', 'validado')";
         let fila: Option<(bool,)> = self.leer_una(sqlx::query_as(sql).bind(id.0)).await?;
         Ok(fila.map(|(administra,)| Portador { id, administra }))
+    }
+
+    async fn por_validar(&self, id: IdUsuario) -> Result<Option<PorValidar>, Falla> {
+        let sql = "SELECT email, estado, coalesce(codigo_emitido_en, fecha_creacion), codigo_fallos FROM usuarios \
+                   WHERE id = $1";
+        let fila: Option<(String, String, OffsetDateTime, i64)> = self.leer_una(sqlx::query_as(sql).bind(id.0)).await?;
+        fila.map(|(email, nombre, emitido_en, fallos)| {
+            let codigo = codigo_emitido(emitido_en, fallos)?;
+            Ok(PorValidar { email, codigo, estado: estado(&nombre)? })
+        })
+        .transpose()
     }
 
     async fn credencial(&self, email: &Email) -> Result<Option<Credencial>, Falla> {

@@ -54,10 +54,7 @@ impl TryFrom<Fila> for Usuario {
         Ok(Self::reconstituir(UsuarioGuardado {
             id: IdUsuario(fila.id),
             estado: estado(&fila.estado)?,
-            codigo: CodigoEmitido {
-                emitido_en: fila.codigo_emitido_en.unwrap_or(fila.fecha_creacion),
-                fallos: u32::try_from(fila.codigo_fallos).map_err(Falla::interna)?,
-            },
+            codigo: codigo_emitido(fila.codigo_emitido_en.unwrap_or(fila.fecha_creacion), fila.codigo_fallos)?,
             contrasena: ContrasenaCifrada::nueva(fila.contrasena.clone()),
             fecha_creacion: fila.fecha_creacion,
             fecha_actualizacion: fila.fecha_actualizacion,
@@ -82,6 +79,11 @@ impl From<Fila> for DatosUsuario {
             identificacion,
         }
     }
+}
+
+/// El código que dicen dos columnas.
+pub fn codigo_emitido(emitido_en: OffsetDateTime, fallos: i64) -> Result<CodigoEmitido, Falla> {
+    Ok(CodigoEmitido { emitido_en, fallos: u32::try_from(fallos).map_err(Falla::interna)? })
 }
 
 /// El estado que dice una columna.
@@ -109,6 +111,7 @@ impl<S: Send + Sync + 'static> Repositorio<Usuario> for UnidadTrabajoPg<S> {
                 EventoUsuario::Registrado(evento) => self.anotar_evento(evento)?,
                 EventoUsuario::Validado(evento) => self.anotar_evento(evento)?,
                 EventoUsuario::Desactivado(evento) => self.anotar_evento(evento)?,
+                EventoUsuario::CodigoReemitido(evento) => self.anotar_evento(evento)?,
             }
         }
         Ok(())

@@ -60,6 +60,16 @@ impl<W: Write + Send> EntregaCodigos for EntregaPorConsola<W> {
     }
 }
 
+/// No entrega nada por su cuenta: el código lo hace llegar quien atiende el evento que se guarda en la misma
+/// transacción, con `UsuarioRegistrado` o `CodigoReemitido`.
+pub struct EntregaPorEvento;
+
+impl EntregaCodigos for EntregaPorEvento {
+    fn entregar(&self, _: IdUsuario, _: &str) -> Result<(), Falla> {
+        Ok(())
+    }
+}
+
 impl<T: ConServicios<Servicios: AsRef<ServiciosClientes>>> CifradoContrasenas for T {
     async fn cifrar(&self, contrasena: Contrasena) -> Result<ContrasenaCifrada, Falla> {
         self.servicios().as_ref().cifrado.cifrar(contrasena).await

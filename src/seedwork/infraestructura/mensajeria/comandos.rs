@@ -140,9 +140,20 @@ impl Leido {
     /// # Errors
     /// [`ErrorAvro`] si falta o no corresponde.
     pub fn carga<C: ComandoIntegracion>(&self) -> Result<C::Carga, ErrorAvro> {
-        let falta = || ErrorAvro::Ilegible(format!("el mensaje no trae «{}»", C::MIEMBRO));
-        let carga = self.miembro(C::MIEMBRO).ok_or_else(falta)?;
-        Ok(apache_avro::from_value(carga).map_err(Box::new)?)
+        self.interpretar(C::MIEMBRO)
+    }
+
+    /// Lo que cuenta un evento.
+    ///
+    /// # Errors
+    /// [`ErrorAvro`] si falta o no corresponde.
+    pub fn hecho<T: DeserializeOwned>(&self) -> Result<T, ErrorAvro> {
+        self.interpretar("data")
+    }
+
+    fn interpretar<T: DeserializeOwned>(&self, miembro: &str) -> Result<T, ErrorAvro> {
+        let falta = || ErrorAvro::Ilegible(format!("el mensaje no trae «{miembro}»"));
+        Ok(apache_avro::from_value(self.miembro(miembro).ok_or_else(falta)?).map_err(Box::new)?)
     }
 
     /// El mensaje entero como JSON, o nada si tiene un valor que JSON no puede decir.

@@ -174,7 +174,8 @@ impl<F: Fabrica> Consumo<F> {
             return Err(FallaEntrega::Ilegible(ErrorAvro::Ilegible(motivo.clone())));
         }
         let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
-            return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
+            let evento = (&*entrega.topico, &*entrega.tipo, &*entrega.datos);
+            return self.enrutador.recibir(&self.mediador, contexto, evento, recepcion).await;
         };
         let edad = OffsetDateTime::now_utc() - self.vale_desde(entrega);
         if edad > MEMORIA {

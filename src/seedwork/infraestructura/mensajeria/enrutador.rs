@@ -5,12 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 
 use apache_avro::Schema;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::comandos::{ComandoIntegracion, Leido};
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mediador::Mediador;
-use crate::seedwork::aplicacion::mensajes::{ErrorModulo, Handler};
+use crate::seedwork::aplicacion::mensajes::{Comando, ErrorModulo, Handler};
 use crate::seedwork::aplicacion::recepcion::Recepcion;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
@@ -46,14 +48,32 @@ struct Ruta<F: Fabrica> {
     atender: Atender<F>,
 }
 
+/// Lo que cuenta un evento que llega por el bus y provoca una orden nuestra.
+pub trait HechoRecibido: DeserializeOwned + Send + 'static {
+    /// La orden.
+    type Comando: Comando;
+
+    /// La orden que provoca, si provoca alguna, cuando el evento tiene esa identidad.
+    fn comando(self, id: Uuid) -> Option<Self::Comando>;
+}
+
+/// Qué orden provoca un evento.
+struct RutaDeEvento<F: Fabrica> {
+    topico: &'static str,
+    tipo: &'static str,
+    esquema: Schema,
+    atender: Atender<F>,
+}
+
 /// Las rutas mientras se juntan. Cada módulo aporta las suyas y `arranque` las reúne, siempre en el mismo orden.
 pub struct Rutas<F: Fabrica> {
     rutas: Vec<Ruta<F>>,
+    eventos: Vec<RutaDeEvento<F>>,
 }
 
 impl<F: Fabrica> Default for Rutas<F> {
     fn default() -> Self {
-        Self { rutas: Vec::new() }
+        Self { rutas: Vec::new(), eventos: Vec::new() }
     }
 }
 
@@ -75,10 +95,25 @@ impl<F: Fabrica> Rutas<F> {
         self
     }
 
+    /// Añade un evento que provoca una orden: su tópico, con el esquema con que se escribe, y su nombre.
+    #[must_use]
+    pub fn evento<H: HechoRecibido<Comando: Handler<F::Udt>>>(
+        mut self,
+        (topico, esquema): (&'static str, Esquema),
+        tipo: &'static str,
+    ) -> Self {
+        let atender: Atender<F> = |mediador, contexto, recepcion, leido| {
+            Box::pin(atender_evento::<F, H>(mediador, contexto, recepcion, leido))
+        };
+        self.eventos.push(RutaDeEvento { topico, tipo, esquema: esquema.avro, atender });
+        self
+    }
+
     /// Añade las de otro módulo.
     #[must_use]
     pub fn y(mut self, otras: Self) -> Self {
         self.rutas.extend(otras.rutas);
+        self.eventos.extend(otras.eventos);
         self
     }
 }
@@ -93,6 +128,30 @@ async fn atender<F: Fabrica, C: ComandoIntegracion + Handler<F::Udt>>(
     if let Some(recibido) = &mut recepcion.comando {
         recibido.recurso = Some(comando.recurso());
     }
+    una_vez(mediador, contexto, recepcion, comando).await
+}
+
+async fn atender_evento<F: Fabrica, H: HechoRecibido<Comando: Handler<F::Udt>>>(
+    mediador: &Mediador<F>,
+    contexto: Contexto,
+    recepcion: Recepcion,
+    leido: &Leido,
+) -> Result<(), FallaEntrega> {
+    // Un evento ajeno puede no traer una identidad nuestra: se recibe, y no provoca nada.
+    let id = Uuid::parse_str(&recepcion.id_mensaje).ok();
+    let hecho: H = leido.hecho().map_err(FallaEntrega::Ilegible)?;
+    match id.and_then(|id| hecho.comando(id)) {
+        Some(comando) => una_vez(mediador, contexto, recepcion, comando).await,
+        None => mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla),
+    }
+}
+
+async fn una_vez<F: Fabrica, C: Handler<F::Udt>>(
+    mediador: &Mediador<F>,
+    contexto: Contexto,
+    recepcion: Recepcion,
+    comando: C,
+) -> Result<(), FallaEntrega> {
     let resultado = mediador.ejecutar_una_vez(contexto, recepcion, comando).await;
     resultado.map(drop).map_err(|error| match error.en_falla() {
         Ok(falla) => FallaEntrega::Falla(falla),
@@ -103,6 +162,7 @@ async fn atender<F: Fabrica, C: ComandoIntegracion + Handler<F::Udt>>(
 /// Las rutas ya reunidas, con los esquemas de sus tópicos.
 pub struct Enrutador<F: Fabrica> {
     rutas: Vec<Ruta<F>>,
+    eventos: Vec<RutaDeEvento<F>>,
     esquemas: BTreeMap<&'static str, Esquema>,
 }
 
@@ -111,7 +171,7 @@ impl<F: Fabrica> Enrutador<F> {
     ///
     /// # Errors
     /// [`ErrorAvro`] si algún esquema no es válido.
-    pub fn nuevo(Rutas { rutas }: Rutas<F>) -> Result<Self, ErrorAvro> {
+    pub fn nuevo(Rutas { rutas, eventos }: Rutas<F>) -> Result<Self, ErrorAvro> {
         let mut esquemas = BTreeMap::new();
         for ruta in &rutas {
             let suyas = rutas.iter().filter(|otra| otra.topico == ruta.topico);
@@ -119,7 +179,7 @@ impl<F: Fabrica> Enrutador<F> {
             let esquema = esquema_de_comandos(ruta.registro, &miembros).map_err(ErrorAvro::Esquema)?;
             esquemas.insert(ruta.topico, esquema);
         }
-        Ok(Self { rutas, esquemas })
+        Ok(Self { rutas, eventos, esquemas })
     }
 
     /// El esquema con que se escriben los comandos de un tópico.
@@ -145,6 +205,24 @@ impl<F: Fabrica> Enrutador<F> {
     fn ruta(&self, topico: &str, tipo: &str) -> Option<&Ruta<F>> {
         let es_ese = |ruta: &&Ruta<F>| ruta.tipo == tipo || (tipo.is_empty() && ruta.sin_tipo);
         self.rutas.iter().filter(|ruta| ruta.topico == topico).find(es_ese)
+    }
+
+    /// Recibe un evento y, en la misma transacción, cumple la orden que provoca, si provoca alguna.
+    ///
+    /// # Errors
+    /// [`FallaEntrega`].
+    pub async fn recibir(
+        &self,
+        mediador: &Mediador<F>,
+        contexto: Contexto,
+        (topico, tipo, datos): (&str, &str, &[u8]),
+        recepcion: Recepcion,
+    ) -> Result<(), FallaEntrega> {
+        let Some(ruta) = self.eventos.iter().find(|ruta| ruta.topico == topico && ruta.tipo == tipo) else {
+            return mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
+        };
+        let leido = Leido::de(datos, &ruta.esquema, &ruta.esquema).map_err(FallaEntrega::Ilegible)?;
+        (ruta.atender)(mediador, contexto, recepcion, &leido).await
     }
 
     /// Entrega un comando a su handler, una sola vez en efecto.

@@ -1,17 +1,22 @@
-//! Autenticar hace el mismo trabajo exista o no el usuario: así, lo que tarda no dice nada.
+//! Autenticar hace el mismo trabajo exista o no el usuario: así, lo que tarda no dice nada. Y qué código se entrega.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
+use secrecy::ExposeSecret;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{AutenticarUsuario, ClaveUsuario, Portador, ReservaDeUsuario};
+use super::{AutenticarUsuario, ClaveUsuario, CodigoPorEntregar, ObtenerCodigoPorEntregar, Portador, ReservaDeUsuario};
 use crate::modulos::clientes::aplicacion::dto::UsuarioVista;
 use crate::modulos::clientes::aplicacion::errores::ErrorClientes;
-use crate::modulos::clientes::aplicacion::puertos::{CifradoContrasenas, ConsultasUsuarios, Credencial};
+use crate::modulos::clientes::aplicacion::puertos::{
+    CifradoContrasenas, CodigosValidacion, ConsultasUsuarios, Credencial, PorValidar,
+};
 use crate::modulos::clientes::dominio::contrasena::{Contrasena, ContrasenaCifrada};
 use crate::modulos::clientes::dominio::email::Email;
 use crate::modulos::clientes::dominio::estado::EstadoUsuario;
-use crate::modulos::clientes::dominio::usuario::pruebas::usuario;
+use crate::modulos::clientes::dominio::usuario::pruebas::{datos, usuario};
 use crate::modulos::clientes::dominio::usuario::{IdUsuario, Usuario};
 use crate::seedwork::aplicacion::mensajes::HandlerQuery;
 use crate::seedwork::aplicacion::paginas::Pedido;
@@ -50,6 +55,12 @@ impl ConsultasUsuarios for Lector {
         Ok((guardado.datos.email == *email).then_some(credencial))
     }
 
+    async fn por_validar(&self, _: IdUsuario) -> Result<Option<PorValidar>, Falla> {
+        let guardado = self.usuario.guardado();
+        let email = guardado.datos.email.como_str().to_owned();
+        Ok(Some(PorValidar { email, codigo: guardado.codigo, estado: guardado.estado }))
+    }
+
     async fn activo(&self, _: IdUsuario) -> Result<Option<Portador>, Falla> {
         Ok(None)
     }
@@ -63,6 +74,20 @@ impl CifradoContrasenas for Lector {
     async fn coincide(&self, contrasena: Contrasena, cifrada: Option<ContrasenaCifrada>) -> Result<bool, Falla> {
         self.anotar("comparar");
         Ok(cifrada.is_some() && contrasena.en_claro() == "correcta")
+    }
+}
+
+impl CodigosValidacion for Lector {
+    fn codigo(&self, _: IdUsuario, emitido_en: OffsetDateTime) -> String {
+        format!("el de {emitido_en}")
+    }
+
+    fn es_su_codigo(&self, _: IdUsuario, _: OffsetDateTime, _: &str) -> bool {
+        false
+    }
+
+    fn vigencia(&self) -> Duration {
+        Duration::from_hours(24)
     }
 }
 
@@ -84,4 +109,28 @@ async fn a_un_email_desconocido_y_a_una_contrasena_mala_se_responde_igual_y_con_
     let (respuesta, trabajo) = autenticar("ana@ejemplo.co", "correcta").await;
     assert!(respuesta.is_ok());
     assert_eq!(trabajo, ["leer la credencial", "comparar", "leer al usuario"]);
+}
+
+/// El código que se entregaría a un usuario registrado hace tantas horas, después de pasarle eso.
+async fn por_entregar(horas: u64, pasarle: impl FnOnce(&mut Usuario)) -> Option<CodigoPorEntregar> {
+    let cifrada = ContrasenaCifrada::nueva("cifrada".into());
+    let registrado_en = OffsetDateTime::now_utc() - Duration::from_hours(horas);
+    let mut usuario = Usuario::registrar(IdUsuario::nueva(), datos(), cifrada, registrado_en);
+    pasarle(&mut usuario);
+    let id = usuario.guardado().id;
+    let mut lector = Lector { usuario, trabajo: Mutex::default() };
+    ObtenerCodigoPorEntregar { id }.responder(&mut lector).await.unwrap()
+}
+
+#[tokio::test]
+async fn se_entrega_el_codigo_que_vale_y_solo_a_quien_le_sirve() {
+    let ahora = OffsetDateTime::now_utc();
+    let entregado = por_entregar(23, |usuario| assert!(usuario.emitir_otro_codigo(ahora).is_ok())).await.unwrap();
+    assert_eq!(entregado.email, "ana@ejemplo.co");
+    assert_eq!(entregado.codigo.expose_secret(), format!("el de {ahora}"));
+    assert_eq!(entregado.vence_en, ahora + Duration::from_hours(24));
+    assert!(por_entregar(24, |_| ()).await.is_none(), "caducó");
+    assert!(por_entregar(0, |usuario| (0..5).for_each(|_| usuario.anotar_fallo())).await.is_none(), "se agotó");
+    assert!(por_entregar(0, |usuario| usuario.validar(ahora).unwrap()).await.is_none(), "ya se validó");
+    assert!(por_entregar(0, |usuario| usuario.desactivar(ahora).unwrap()).await.is_none(), "desactivado");
 }

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::modulos::clientes::dominio::eventos::{
-    HechoUsuario, UsuarioBorrado, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
+    CodigoReemitido, HechoUsuario, UsuarioBorrado, UsuarioDesactivado, UsuarioRegistrado, UsuarioValidado,
 };
 use crate::seedwork::dominio::eventos::EventoDominio;
 use crate::seedwork::infraestructura::despacho::avro::{
@@ -60,7 +60,7 @@ macro_rules! cuenta_un_hecho {
     };
 }
 
-cuenta_un_hecho!(UsuarioRegistrado, UsuarioValidado, UsuarioDesactivado);
+cuenta_un_hecho!(UsuarioRegistrado, UsuarioValidado, UsuarioDesactivado, CodigoReemitido);
 
 impl From<&UsuarioBorrado> for Carga {
     fn from(borrado: &UsuarioBorrado) -> Self {
@@ -72,6 +72,13 @@ impl From<&UsuarioBorrado> for Carga {
             fecha_actualizacion: Some(milisegundos(borrado.borrado_en)),
         }
     }
+}
+
+/// De quién habla un evento de usuarios, tal como llega por el bus.
+#[derive(Debug, Deserialize)]
+pub struct CargaUsuario {
+    /// La identidad del usuario.
+    pub id_usuario: Option<String>,
 }
 
 /// El tópico de los eventos de usuarios y su esquema.
@@ -106,5 +113,6 @@ publicable!(
     UsuarioRegistrado = "UsuarioRegistrado",
     UsuarioValidado = "UsuarioValidado",
     UsuarioDesactivado = "UsuarioDesactivado",
+    CodigoReemitido = "CodigoReemitido",
     UsuarioBorrado = "UsuarioBorrado"
 );

@@ -56,6 +56,15 @@ impl From<&HechoReserva> for Carga {
     }
 }
 
+/// De qué habla un evento de reservas, tal como llega por el bus.
+#[derive(Debug, Deserialize)]
+pub struct CargaReserva {
+    /// La identidad de la reserva.
+    pub id_reserva: Option<String>,
+    /// La de su cliente, si lo tiene.
+    pub id_cliente: Option<String>,
+}
+
 /// El tópico de los eventos de reservas y su esquema.
 ///
 /// # Errors
