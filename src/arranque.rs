@@ -15,6 +15,7 @@ use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig};
+use crate::metricas::Recogidas;
 use crate::modulos::clientes::{self, EntregaCodigos, Fichas, ServiciosClientes};
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::reacciones::Reacciones;
@@ -29,6 +30,7 @@ use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{
 };
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
+use crate::seedwork::infraestructura::observador::Observador;
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
@@ -116,6 +118,7 @@ async fn atender(
     let (opciones, datos) = base_de_datos(&config.base, embebido)?;
     let Some(app) = parar.run_until_cancelled(componer(config, &opciones, entrega)).await else { return Ok(()) };
     let Compuesto { app, mensajes, purga } = app?;
+    tokio::spawn(Recogidas::del_proceso().asentar(parar.clone()));
     let mediador = Arc::clone(&app.mediador);
     let mensajes = tokio::spawn(mensajes.trabajar(parar.clone()));
     let purga = tokio::spawn(purga.correr(parar.clone()));
@@ -197,10 +200,15 @@ async fn componer(
         Bus::Local { vaciar: Some(_) } => {}
     }
     let purga = Purga::nueva(fondos.conexiones.clone(), config.guardar);
+    let por_fondo = [("write", &escritura), ("read", &lectura), ("messaging", &fondos.conexiones)];
+    let por_fondo = por_fondo.map(|(nombre, fondo)| (nombre, fondo.clone())).to_vec();
+    let medidas = Conexiones::nuevas(opciones.clone(), Observador::plazos(config.plazos_pg), 1, config.plazo_orden)?;
     let mensajes = Mensajes::componer(&config.bus, fondos, Arc::clone(&mediador), ids, aviso)?;
+    let topicos = contratos()?.into_iter().map(|contrato| contrato.topico.nombre).collect();
+    let observador = Arc::new(Observador::nuevo(medidas, por_fondo, topicos));
     let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
     let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    let app = App { mediador, despachador, broker, huellas, lectura, acceso };
+    let app = App { mediador, despachador, broker, huellas, lectura, acceso, observador };
     Ok(Compuesto { app, mensajes, purga })
 }
 

@@ -12,6 +12,7 @@ pub mod api;
 pub mod arranque;
 mod arranque_mensajes;
 pub mod config;
+pub mod metricas;
 pub mod modulos;
 pub mod prueba_final;
 pub mod registros;

@@ -15,6 +15,7 @@ use tracing::{Span, error, info, info_span};
 use uuid::Uuid;
 
 use super::entrada::{Lugares, recibir};
+use super::medidas::Medida;
 use super::problema::Problema;
 use super::seguridad::proteger;
 use crate::seedwork::aplicacion::contexto::Contexto;
@@ -67,6 +68,7 @@ fn responder_panico(causa: Box<dyn Any + Send>) -> Response {
 
 /// Da identidad a la solicitud, completa el problema de la respuesta si lo hay, y devuelve la identidad.
 async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
+    let medida = Medida::empezar(&solicitud);
     let datos = Solicitud::de(solicitud.headers());
     solicitud.extensions_mut().insert(datos.clone());
     let mut respuesta = seguir.run(solicitud).await;
@@ -84,6 +86,7 @@ async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&datos.id) {
         respuesta.headers_mut().insert(ID_SOLICITUD, id);
     }
+    medida.terminar(respuesta.status());
     respuesta
 }
 

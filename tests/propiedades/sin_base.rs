@@ -15,6 +15,7 @@ use aeroalpes::seedwork::infraestructura::idempotencia::Huellas;
 use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::Enrutador;
 use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
+use aeroalpes::seedwork::infraestructura::observador::Observador;
 use aeroalpes::servicios::Servicios;
 use axum::Router;
 use axum::body::Body;
@@ -67,5 +68,6 @@ fn componer() -> Router {
     let despachador = Arc::new(Despachador::nuevo(enrutador, ids, Salida::Local(conexiones.clone(), aviso)));
     let acceso = Arc::new(Acceso::nuevo(&Modo::Abierto { en_red: false }));
     let huellas = Huellas::nuevas(&clave).unwrap();
-    rutas(App { mediador, despachador, broker: None, huellas, lectura: conexiones, acceso })
+    let observador = Arc::new(Observador::nuevo(conexiones.clone(), Vec::new(), Vec::new()));
+    rutas(App { mediador, despachador, broker: None, huellas, lectura: conexiones, acceso, observador })
 }

@@ -11,6 +11,7 @@ pub mod idempotencia;
 pub mod lector_pg;
 pub mod mensajeria;
 pub mod migraciones;
+pub mod observador;
 pub mod postgres_embebido;
 pub mod purga;
 pub mod sentencias;

@@ -1,6 +1,7 @@
 //! La unidad de trabajo sobre PostgreSQL (paso 6 del tutorial).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
@@ -14,6 +15,7 @@ use super::mensajeria::resultados::{entrada, resultado};
 use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
 use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
 use crate::seedwork::dominio::eventos::EventoDominio;
@@ -118,7 +120,9 @@ impl<S> UnidadTrabajoPg<S> {
         }
         self.empezar().await?;
         let arriendo = en_curso(&mut self.arriendo)?;
+        let pedida = Instant::now();
         let leida = consulta.fetch_optional(arriendo.conexion()?).await;
+        medidas::espera_de_fila(pedida);
         let leida = arriendo.acabar(leida);
         self.rota |= leida.is_err();
         leida

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::carriles::vallada;
 use super::enrutador::{SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use crate::carril_propio;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
@@ -42,6 +43,8 @@ impl BusLocal {
             "WHERE topico NOT LIKE '%-dlq' ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING",
         );
         let sql = query(vallada(SQL)).bind(dueno).bind(LOTE).bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
-        self.conexiones.ejecutar(sql).await.map(|filas| filas > 0)
+        let filas = self.conexiones.ejecutar(sql).await?;
+        medidas::publicados(filas);
+        Ok(filas > 0)
     }
 }

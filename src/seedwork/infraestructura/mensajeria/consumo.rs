@@ -15,13 +15,14 @@ use uuid::Uuid;
 use super::bus_local::BusLocal;
 use super::carriles::Carriles;
 use super::comandos::Leido;
-use super::enrutador::{Enrutador, FallaEntrega};
+use super::enrutador::{Enrutador, FallaEntrega, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use super::entregas::{Entrega, Entregas, Halladas, Pedido};
 use super::ids::{IdsComando, MEMORIA, VENTANA};
 use super::racha::{ESPERA_DEPENDENCIA, Racha, espera};
 use crate::seedwork::aplicacion::causas::cadena;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::aplicacion::medidas::{self, Desenlace, OTRO};
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
@@ -131,7 +132,8 @@ impl<F: Fabrica> Consumo<F> {
             warn!(id = entrega.id_mensaje, %falla, "avería: no se pudo dar por atendida antes de tiempo");
         }
         let destino = match self.entregar_aparte(entrega).await {
-            Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.entregas.confirmar(entrega).await,
+            Ok(()) => self.confirmar(entrega, Desenlace::Ejecutado).await,
+            Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.confirmar(entrega, Desenlace::Duplicado).await,
             Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, rechazo).await,
             Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, &causa.to_string()).await,
             Err(FallaEntrega::Falla(falla @ Falla::Duplicado { .. })) => self.duplicado(entrega, &falla).await,
@@ -146,6 +148,11 @@ impl<F: Fabrica> Consumo<F> {
         }
     }
 
+    async fn confirmar(&self, entrega: &Entrega, desenlace: Desenlace) -> Result<(), Falla> {
+        anotar(entrega, desenlace);
+        self.entregas.confirmar(entrega).await
+    }
+
     /// En una tarea propia: un pánico al leer un mensaje es una falla más, y se cuenta.
     async fn entregar_aparte(self: &Arc<Self>, entrega: &Entrega) -> Result<(), FallaEntrega> {
         let (consumo, copia) = (Arc::clone(self), entrega.clone());
@@ -156,7 +163,7 @@ impl<F: Fabrica> Consumo<F> {
     /// Lo que iba a crear ya existía: o es este mismo mensaje, que ya tuvo su efecto, o de verdad choca con otro.
     async fn duplicado(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
         if self.entregas.ya_recibida(entrega).await? {
-            return self.entregas.confirmar(entrega).await;
+            return self.confirmar(entrega, Desenlace::Duplicado).await;
         }
         self.rechazar(entrega, Rechazo::from(falla)).await
     }
@@ -168,6 +175,7 @@ impl<F: Fabrica> Consumo<F> {
             return self.enterrar(entrega, &cadena(falla)).await;
         }
         let (intentos, esperas) = (entrega.intentos, entrega.esperas);
+        anotar(entrega, Desenlace::Aplazado);
         warn!(id = entrega.id_mensaje, tipo = entrega.tipo, intentos, esperas, %falla, "entrega aplazada");
         if es_defecto {
             self.entregas.aplazar(entrega, espera(veces(intentos), ESPERA_DEFECTO)).await
@@ -218,7 +226,8 @@ impl<F: Fabrica> Consumo<F> {
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
     async fn rechazar(&self, entrega: &Entrega, rechazo: Rechazo) -> Result<(), Falla> {
         match self.mediador.rechazar(contexto(entrega), self.recepcion(entrega), rechazo).await {
-            Ok(()) | Err(Falla::YaRecibido) => self.entregas.confirmar(entrega).await,
+            Ok(()) => self.confirmar(entrega, Desenlace::Rechazado).await,
+            Err(Falla::YaRecibido) => self.confirmar(entrega, Desenlace::Duplicado).await,
             Err(falla) => Err(falla),
         }
     }
@@ -226,6 +235,7 @@ impl<F: Fabrica> Consumo<F> {
     /// Aparta lo que no se puede atender; si era un comando, su resultado lo dice.
     async fn enterrar(&self, entrega: &Entrega, motivo: &str) -> Result<(), Falla> {
         let motivo: String = motivo.chars().take(MOTIVO_MAXIMO).collect();
+        anotar(entrega, Desenlace::Apartado);
         error!(
             id = entrega.id_mensaje,
             topico = entrega.topico,
@@ -248,6 +258,16 @@ fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut EnCurs
             error!(%causa, "una entrega terminó en pánico");
             en_curso.clear();
         }
+    }
+}
+
+/// Cuenta qué se hace con una entrega. Su suscripción es un texto de la base de datos: sólo se nombran las nuestras.
+fn anotar(entrega: &Entrega, desenlace: Desenlace) {
+    let nuestra =
+        [SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS].into_iter().find(|nuestra| *nuestra == entrega.suscripcion);
+    medidas::entrega(nuestra.unwrap_or(OTRO), desenlace);
+    if desenlace == Desenlace::Duplicado {
+        medidas::duplicados(1);
     }
 }
 

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::publicador::{PorPublicar, Publicador};
 use crate::carril_propio;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Atraso;
@@ -195,8 +196,10 @@ async fn publicar_clave(publicador: Arc<Publicador>, clave: Uuid, filas: Vec<Fil
     for fila in filas {
         let posicion = fila.posicion;
         if publicador.publicar(fila.into()).await.is_err() {
+            medidas::fallo_al_publicar();
             return Publicadas { recibos, fallo: Some(clave) };
         }
+        medidas::publicados(1);
         recibos.push((posicion, OffsetDateTime::now_utc()));
     }
     Publicadas { recibos, fallo: None }
