@@ -18,3 +18,4 @@ pub mod prueba_final;
 pub mod registros;
 pub mod seedwork;
 pub mod servicios;
+pub mod telemetria;

@@ -93,7 +93,7 @@ fn plantilla(ruta: &str) -> Arc<str> {
 }
 
 /// El nombre de un método conocido: quien llama puede inventarse otros.
-fn metodo(metodo: &Method) -> &'static str {
+pub fn metodo(metodo: &Method) -> &'static str {
     const CONOCIDOS: [(Method, &str); 9] = [
         (Method::GET, "GET"),
         (Method::POST, "POST"),

@@ -22,10 +22,10 @@ fn documentadas() -> BTreeSet<String> {
     filas.map(|fila| fila.split('`').nth(1).unwrap().to_owned()).collect()
 }
 
-/// Las métricas que nombra una expresión de PromQL: lo que va seguido de una llave, un corchete o un paréntesis cerrado, y no
+/// Las métricas que nombra una expresión de `PromQL`: lo que va seguido de una llave, un corchete o un paréntesis cerrado, y no
 /// es una etiqueta.
 fn nombradas(expresion: &str) -> BTreeSet<String> {
-    let sin_etiquetas = quitar(quitar(expresion.to_owned(), '{', '}'), '"', '"');
+    let sin_etiquetas = quitar(&quitar(expresion, '{', '}'), '"', '"');
     let sin_grupos = ["by (", "without ("].iter().fold(sin_etiquetas, |texto, inicio| {
         texto.split(inicio).enumerate().fold(String::new(), |junto, (i, parte)| {
             junto + if i == 0 { parte } else { parte.split_once(')').map_or("", |(_, resto)| resto) }
@@ -43,7 +43,7 @@ fn sin_final(nombre: &str) -> &str {
     base.filter(|base| base.ends_with("_seconds")).unwrap_or(nombre)
 }
 
-fn quitar(texto: String, abre: char, cierra: char) -> String {
+fn quitar(texto: &str, abre: char, cierra: char) -> String {
     let (mut dentro, mut fuera) = (false, String::new());
     for c in texto.chars() {
         if dentro {

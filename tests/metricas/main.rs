@@ -1,16 +1,16 @@
 //! Lo que mide el servicio: métricas para Prometheus, sus alertas y tablero, y trazas por OTLP.
 
-#[path = "../http/apoyo.rs"]
 mod apoyo;
 #[path = "../comun/mod.rs"]
 mod comun;
 mod documentos;
+mod recolector;
 mod texto;
+mod trazas;
 
 use apoyo::{Prueba, reserva};
 use comun::{PLAZO, hasta};
 use reqwest::Method;
-use sqlx::Connection;
 use texto::Recogida;
 
 /// Recoge hasta que una muestra valga lo que se espera.
@@ -146,8 +146,7 @@ async fn sin_postgresql_se_recoge_igual_y_se_dice_que_falta() {
 async fn aunque_postgresql_no_conteste_nunca_se_le_pregunta_dos_veces_a_la_vez() {
     let prueba = Prueba::nueva().await;
     let mut otra = prueba.base.conectar().await;
-    let mut retenida = otra.begin().await.unwrap();
-    sqlx::raw_sql("LOCK TABLE letras_muertas IN ACCESS EXCLUSIVE MODE").execute(&mut *retenida).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE letras_muertas").execute(&mut otra).await.unwrap();
     // Lo que vale una lectura ya hecha puede no haber pasado: se recoge hasta que haya que preguntar.
     let recoger = async || Recogida::de(&prueba.servicio).await.valor("db_up", &[]) == Some(0.0);
     let (fin, ()) = tokio::join!(
@@ -158,7 +157,7 @@ async fn aunque_postgresql_no_conteste_nunca_se_le_pregunta_dos_veces_a_la_vez()
         prueba.base.esperar_bloqueadas(1)
     );
     assert!(fin.is_ok(), "recoger no terminó");
-    retenida.rollback().await.unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut otra).await.unwrap();
     hasta_valer(&prueba, "db_up", &[], 1.0).await;
 }
 
@@ -167,9 +166,8 @@ async fn se_ven_las_esperas_por_una_fila_y_quien_se_rinde() {
     let prueba = Prueba::con(&[("AEROALPES_LOCK_TIMEOUT_MS", "4000")]).await;
     let id = prueba.reserva().await;
     let mut otra = prueba.base.conectar().await;
-    let mut retenida = otra.begin().await.unwrap();
-    let sql = sqlx::AssertSqlSafe(format!("SELECT FROM reservas WHERE id = '{id}' FOR UPDATE"));
-    sqlx::raw_sql(sql).execute(&mut *retenida).await.unwrap();
+    let sql = sqlx::AssertSqlSafe(format!("BEGIN; SELECT FROM reservas WHERE id = '{id}' FOR UPDATE"));
+    sqlx::raw_sql(sql).execute(&mut otra).await.unwrap();
     let (respuesta, ()) =
         tokio::join!(prueba.a_la_reserva(&id, "pagar"), hasta_valer(&prueba, "db_lock_waiting_sessions", &[], 1.0));
     respuesta.problema(409, "datos-bloqueados");
@@ -183,14 +181,7 @@ async fn se_ven_las_esperas_por_una_fila_y_quien_se_rinde() {
 #[tokio::test]
 async fn los_interbloqueos_y_lo_que_se_repite_por_ellos_se_cuentan() {
     let prueba = Prueba::nueva().await;
-    prueba
-        .base
-        .ordenar(
-            "CREATE SEQUENCE veces; CREATE FUNCTION chocar() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             IF nextval('veces') <= 2 THEN RAISE EXCEPTION 'choque' USING ERRCODE = '40P01'; END IF; RETURN NEW; END $$; \
-             CREATE TRIGGER chocar BEFORE INSERT ON reservas FOR EACH ROW EXECUTE FUNCTION chocar()",
-        )
-        .await;
+    prueba.chocar_cuando("veces <= 2").await;
     prueba.reserva().await;
     let recogida = Recogida::de(&prueba.servicio).await;
     assert_eq!(recogida.valor("unit_of_work_deadlocks_total", &[]), Some(2.0));

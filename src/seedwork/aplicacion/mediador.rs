@@ -87,7 +87,8 @@ impl<F: Fabrica> Mediador<F> {
         recepcion: Option<Recepcion>,
         turno: Option<Turno>,
     ) -> Result<C::Salida, C::Error> {
-        let span = info_span!("comando", nombre = C::NOMBRE, correlacion = %contexto.correlacion);
+        let span =
+            info_span!("comando", nombre = C::NOMBRE, correlacion = contexto.correlacion, trace_id = contexto.traza());
         let nucleo = Arc::clone(&self.nucleo);
         let tarea = async move {
             let _hasta_terminar = turno;

@@ -16,4 +16,5 @@ pub mod postgres_embebido;
 pub mod purga;
 pub mod sentencias;
 pub mod servicios;
+pub mod trazas;
 pub mod unidad_trabajo_pg;

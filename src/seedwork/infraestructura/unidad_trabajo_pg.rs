@@ -14,6 +14,7 @@ use super::despacho::{Publicable, Sobre};
 use super::mensajeria::resultados::{entrada, resultado};
 use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
+use super::trazas::{Clase, Tramo};
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
@@ -41,6 +42,7 @@ pub struct UnidadTrabajoPg<S> {
     puntos: u32,
     aviso: Arc<Notify>,
     hay_mensajes: bool,
+    tramo: Tramo,
 }
 
 impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
@@ -53,12 +55,10 @@ impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
 
 impl<S> UnidadTrabajoPg<S> {
     /// Una que todavía no ha hecho nada, ni tiene conexión.
-    pub(super) const fn nueva(
-        conexiones: Conexiones,
-        servicios: Arc<S>,
-        contexto: Contexto,
-        aviso: Arc<Notify>,
-    ) -> Self {
+    pub(super) fn nueva(conexiones: Conexiones, servicios: Arc<S>, mut contexto: Contexto, aviso: Arc<Notify>) -> Self {
+        let mut tramo = Tramo::abrir(Clase::Interno, || "unit_of_work".into(), Some(&contexto.traceparent));
+        tramo.atributo("db.system.name", || "postgresql");
+        tramo.encadenar(&mut contexto);
         Self {
             conexiones,
             servicios,
@@ -72,6 +72,7 @@ impl<S> UnidadTrabajoPg<S> {
             puntos: 0,
             aviso,
             hay_mensajes: false,
+            tramo,
         }
     }
 
@@ -172,7 +173,9 @@ impl<S> UnidadTrabajoPg<S> {
     async fn enviar_lo_anotado(&mut self) -> Result<(), Falla> {
         let filas_debidas = i64::try_from(self.escrituras.len()).map_err(Falla::interna)?;
         let (escrituras, salida) = (std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida));
-        let mut sentencia = componer(escrituras, salida, &self.contexto);
+        let topico = salida.first().map(|sobre| sobre.topico);
+        let envio = topico.map_or_else(Tramo::ninguno, |topico| Tramo::de_envio(topico, &self.contexto));
+        let mut sentencia = componer(escrituras, salida, &envio.en(&self.contexto));
         let arriendo = en_curso(&mut self.arriendo)?;
         let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
         let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
@@ -277,6 +280,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
                 Ok(())
             }
             Err(falla) => {
+                self.tramo.fallar();
                 self.deshacer().await;
                 Err(falla)
             }

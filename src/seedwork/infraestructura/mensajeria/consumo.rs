@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{Instrument, error, info_span, warn};
 use uuid::Uuid;
 
 use super::bus_local::BusLocal;
@@ -20,7 +20,7 @@ use super::entregas::{Entrega, Entregas, Halladas, Pedido};
 use super::ids::{IdsComando, MEMORIA, VENTANA};
 use super::racha::{ESPERA_DEPENDENCIA, Racha, espera};
 use crate::seedwork::aplicacion::causas::cadena;
-use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::contexto::{Contexto, traza_de};
 use crate::seedwork::aplicacion::mediador::Mediador;
 use crate::seedwork::aplicacion::medidas::{self, Desenlace, OTRO};
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
@@ -29,6 +29,7 @@ use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::trazas::{Clase as ClaseTramo, Tramo};
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
 const A_LA_VEZ: usize = 12;
@@ -116,10 +117,13 @@ impl<F: Fabrica> Consumo<F> {
         for entrega in entregas {
             en_curso.insert(entrega.posicion, (entrega.clave, entrega.repetida()));
             let consumo = Arc::clone(self);
-            tareas.spawn(async move {
+            let (id, tipo) = (&entrega.id_mensaje, &entrega.tipo);
+            let span = info_span!("mensaje", id, tipo, trace_id = traza_de(&entrega.traceparent));
+            let atendida = async move {
                 consumo.atender(&entrega).await;
                 entrega.posicion
-            });
+            };
+            tareas.spawn(atendida.instrument(span));
         }
         Ok(())
     }
@@ -156,7 +160,7 @@ impl<F: Fabrica> Consumo<F> {
     /// En una tarea propia: un pánico al leer un mensaje es una falla más, y se cuenta.
     async fn entregar_aparte(self: &Arc<Self>, entrega: &Entrega) -> Result<(), FallaEntrega> {
         let (consumo, copia) = (Arc::clone(self), entrega.clone());
-        let tarea = tokio::spawn(async move { consumo.entregar(&copia).await });
+        let tarea = tokio::spawn(async move { consumo.entregar_con_traza(&copia).await }.in_current_span());
         tarea.await.unwrap_or_else(|causa| Err(FallaEntrega::Falla(Falla::interna(causa))))
     }
 
@@ -184,8 +188,19 @@ impl<F: Fabrica> Consumo<F> {
         }
     }
 
-    async fn entregar(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
-        let (contexto, recepcion) = (contexto(entrega), self.recepcion(entrega));
+    async fn entregar_con_traza(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
+        let mut contexto = contexto(entrega);
+        let mut tramo = tramo(entrega);
+        tramo.encadenar(&mut contexto);
+        let entregada = self.entregar(entrega, contexto).await;
+        if matches!(&entregada, Err(FallaEntrega::Falla(falla)) if !matches!(falla, Falla::YaRecibido)) {
+            tramo.fallar();
+        }
+        entregada
+    }
+
+    async fn entregar(&self, entrega: &Entrega, contexto: Contexto) -> Result<(), FallaEntrega> {
+        let recepcion = self.recepcion(entrega);
         if let Some(motivo) = &entrega.ilegible {
             return Err(FallaEntrega::Ilegible(ErrorAvro::Ilegible(motivo.clone())));
         }
@@ -269,6 +284,15 @@ fn anotar(entrega: &Entrega, desenlace: Desenlace) {
     if desenlace == Desenlace::Duplicado {
         medidas::duplicados(1);
     }
+}
+
+fn tramo(entrega: &Entrega) -> Tramo {
+    let nombre = || format!("process {}", entrega.topico).into();
+    let mut tramo = Tramo::abrir(ClaseTramo::Consumidor, nombre, Some(&entrega.traceparent));
+    tramo.atributo("messaging.operation.type", || "process");
+    tramo.atributo("messaging.destination.name", || entrega.topico.clone());
+    tramo.atributo("messaging.message.id", || entrega.id_mensaje.clone());
+    tramo
 }
 
 fn contexto(entrega: &Entrega) -> Contexto {
