@@ -9,6 +9,7 @@ readonly NECESIDADES=(
   'fuzz|c++|g++|construir libFuzzer'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
+  'alertas|promtool|prometheus|comprobar las reglas de alerta'
   'python|python3|python3 python3-venv|el cliente de Pulsar en Python que usan las pruebas'
 )
 
