@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::acceso::{Permitido, Puerta};
 use super::permisos::Administracion;
+use super::problema::Problema;
 use crate::metricas::{Recogidas, de_una_vez};
 use crate::seedwork::aplicacion::medidas::{self, OTRO};
 use crate::seedwork::infraestructura::mensajeria::pulsar::Pulso;
@@ -35,7 +36,8 @@ pub fn rutas() -> OpenApiRouter<Puerta> {
 ///
 /// Si PostgreSQL no contesta, `db_up` es 0 y faltan las que se leen de él.
 #[utoipa::path(get, path = "/metrics", tag = "salud",
-    responses((status = 200, description = "Las métricas, en el formato de texto de Prometheus", body = String, content_type = FORMATO)))]
+    responses((status = 200, description = "Las métricas, en el formato de texto de Prometheus", body = String, content_type = FORMATO),
+        (status = 503, description = "No se puede saber quién llama: PostgreSQL no contesta (sólo en modo cerrado)", body = Problema)))]
 async fn metricas(Permitido { app, .. }: Permitido<Administracion>) -> impl IntoResponse {
     let lectura = app.observador.leer().await;
     let bus = app.broker.as_ref().map_or(lectura.is_some(), Pulso::late);
