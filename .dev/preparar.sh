@@ -9,6 +9,7 @@ readonly NECESIDADES=(
   'fuzz|c++|g++|construir libFuzzer'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
+  'alertas|promtool|prometheus|comprobar las reglas de alerta'
   'pagina|chromium|chromium|probar la página en un navegador'
   'python|python3|python3 python3-venv|el cliente de Pulsar y el servidor SMTP, en Python, que usan las pruebas'
   'cliente|python3|python3 python3-venv|generar un cliente: Python 3.11 o posterior'

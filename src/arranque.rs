@@ -17,6 +17,7 @@ use crate::api::{self, App};
 pub use crate::arranque_mensajes::{Contrato, contratos, descodificar};
 use crate::arranque_mensajes::{Fondos, Mensajes, acotar_memoria};
 use crate::config::{Base, Bus, Config, ErrorConfig, Rol, Roles};
+use crate::metricas::Recogidas;
 use crate::modulos::clientes::{self, EntregaCodigos, EntregaPorEvento, Fichas, ServiciosClientes};
 use crate::modulos::notificaciones::{ErrorSmtp, Reparto};
 use crate::modulos::vuelos;
@@ -37,6 +38,7 @@ use crate::seedwork::infraestructura::mensajeria::pulsar::particiones::{self, Er
 use crate::seedwork::infraestructura::mensajeria::seguidor::Seguidor;
 use crate::seedwork::infraestructura::mensajeria::sucesos::Sucesos;
 use crate::seedwork::infraestructura::migraciones::{ErrorMigracion, migrar};
+use crate::seedwork::infraestructura::observador::Observador;
 use crate::seedwork::infraestructura::postgres_embebido::{Acceso, ErrorPostgres, PostgresEmbebido};
 use crate::seedwork::infraestructura::purga::Purga;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
@@ -136,6 +138,7 @@ async fn atender(
         return Ok(());
     };
     let Compuesto { rutas, mediador, mensajes, purga, correo, en_vivo } = app?;
+    tokio::spawn(Recogidas::del_proceso().asentar(parar.clone()));
     let mut por_detras = vec![("el consumo", tokio::spawn(mensajes.trabajar(parar.clone())))];
     por_detras.extend(purga.map(|purga| ("la purga", tokio::spawn(purga.correr(parar.clone())))));
     por_detras.extend(correo.map(|correo| ("el reparto de correos", tokio::spawn(correo.correr(parar.clone())))));
@@ -228,20 +231,45 @@ async fn componer(
         Bus::Local { vaciar: None } => comprobar_vacio(&escritura).await?,
         Bus::Local { vaciar: Some(_) } => {}
     }
-    let sucesos = Sucesos::nuevos(lectura.clone(), vuelos::TOPICO_EVENTOS, vuelos::leer_evento);
-    let seguidor = Seguidor::nuevo(lectura.clone(), ids.clone());
-    let en_vivo = EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, config.flujos, parar.clone());
     let roles = config.roles;
+    let en_vivo = en_vivo(config, &lectura, &ids, parar);
+    let observador = observador(config, opciones, [&escritura, &lectura, &fondos.conexiones])?;
     let purga = roles.tiene(Rol::Relevo).then(|| Purga::nueva(fondos.conexiones.clone(), config.guardar));
     let smtp = config.correo.clone().filter(|_| roles.tiene(Rol::Relevo));
     let correo = smtp.map(|smtp| Reparto::nuevo(fondos.conexiones.clone(), Arc::clone(&mediador), smtp)).transpose()?;
     let mensajes = Mensajes::componer((&config.bus, roles), fondos, Arc::clone(&mediador), ids, aviso)?;
-    let acceso = Arc::new(api::acceso::Acceso::nuevo(&config.modo));
-    let (despachador, broker) = (Arc::clone(&mensajes.despachador), mensajes.broker.clone());
-    let (para_ordenes, para_flujos) = (Arc::clone(&mediador), en_vivo.clone());
-    let app = App { mediador: para_ordenes, despachador, broker, huellas, lectura, en_vivo: para_flujos, acceso };
+    let app = App {
+        mediador: Arc::clone(&mediador),
+        despachador: Arc::clone(&mensajes.despachador),
+        broker: mensajes.broker.clone(),
+        huellas,
+        lectura,
+        en_vivo: en_vivo.clone(),
+        acceso: Arc::new(api::acceso::Acceso::nuevo(&config.modo)),
+        observador: Arc::new(observador),
+    };
     let rutas = if roles.tiene(Rol::Api) { api::rutas(app) } else { api::rutas_de_salud(app) };
     Ok(Compuesto { rutas, mediador, mensajes, purga, correo, en_vivo })
+}
+
+/// Lo que se cuenta según pasa, mientras alguien escuche.
+fn en_vivo(config: &Config, lectura: &Conexiones, ids: &IdsComando, parar: &CancellationToken) -> EnVivo {
+    let sucesos = Sucesos::nuevos(lectura.clone(), vuelos::TOPICO_EVENTOS, vuelos::leer_evento);
+    let seguidor = Seguidor::nuevo(lectura.clone(), ids.clone());
+    EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, config.flujos, parar.clone())
+}
+
+/// Lo que se mide al recoger las métricas: los fondos de escritura, de lectura y de mensajes, y lo que guarda la base.
+fn observador(
+    config: &Config,
+    opciones: &PgConnectOptions,
+    [escritura, lectura, mensajes]: [&Conexiones; 3],
+) -> Result<Observador, ErrorArranque> {
+    let fondos = [("write", escritura), ("read", lectura), ("messaging", mensajes)];
+    let fondos = fondos.map(|(nombre, fondo)| (nombre, fondo.clone())).to_vec();
+    let medidas = Conexiones::nuevas(opciones.clone(), Observador::plazos(config.plazos_pg), 1, config.plazo_orden)?;
+    let topicos = contratos()?.into_iter().map(|contrato| contrato.topico.nombre).collect();
+    Ok(Observador::nuevo(medidas, fondos, topicos))
 }
 
 /// Las reacciones de todos los módulos.

@@ -10,6 +10,7 @@ use aeroalpes::arranque::{self, Anuncio};
 use aeroalpes::config::{Config, Opciones, Rol, leer_clave_servicio, leer_escucha};
 use aeroalpes::modulos::clientes::{EntregaPorConsola, IdUsuario};
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
+use aeroalpes::telemetria::Trazas;
 use aeroalpes::{prueba_final, registros};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -233,6 +234,7 @@ pub fn configurar(opciones: Opciones) -> Result<Config, Box<dyn Error>> {
 async fn servir(opciones: Opciones) -> Resultado {
     let config = configurar(opciones)?;
     let _registros = registros::empezar()?;
+    let trazas = Trazas::empezar(&|nombre| std::env::var_os(nombre))?;
     let parar = al_pedir_parar()?;
     // Un hilo aparte escribe en la consola: quien no la lea tarda mucho en frenar al servicio, y no se pierde un código.
     let (consola, _guarda) = NonBlockingBuilder::default().lossy(false).finish(stdout());
@@ -246,7 +248,11 @@ async fn servir(opciones: Opciones) -> Resultado {
         }
     };
     // En el montón: es el futuro de todo el programa, y ocupa más de 16 KiB.
-    Box::pin(arranque::servir(config, Box::new(EntregaPorConsola::nueva(consola)), anunciar, parar)).await?;
+    let fin = Box::pin(arranque::servir(config, Box::new(EntregaPorConsola::nueva(consola)), anunciar, parar)).await;
+    if let Some(trazas) = trazas {
+        tokio::task::spawn_blocking(move || trazas.terminar()).await?;
+    }
+    fin?;
     Ok(ExitCode::SUCCESS)
 }
 

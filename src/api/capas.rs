@@ -15,9 +15,11 @@ use tracing::{Span, error, info, info_span};
 use uuid::Uuid;
 
 use super::entrada::{Lugares, recibir};
+use super::medidas::{Medida, metodo};
 use super::problema::Problema;
 use super::seguridad::proteger;
-use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::contexto::{Contexto, traza_de};
+use crate::seedwork::infraestructura::trazas::{Clase, Tramo};
 
 const ID_SOLICITUD: &str = "x-request-id";
 const TRAZA: &str = "traceparent";
@@ -33,8 +35,9 @@ struct Solicitud {
 pub fn vestir(rutas: Router) -> Router {
     let registro = TraceLayer::new_for_http()
         .make_span_with(|solicitud: &Request| {
-            let id = solicitud.extensions().get::<Solicitud>().map(|s| s.id.as_str());
-            info_span!("http", metodo = %solicitud.method(), ruta = ruta_conocida(solicitud), id)
+            let datos = solicitud.extensions().get::<Solicitud>();
+            let (id, trace_id) = (datos.map(|s| s.id.as_str()), datos.map(|s| traza_de(&s.traceparent)));
+            info_span!("http", metodo = metodo(solicitud.method()), ruta = ruta_conocida(solicitud), id, trace_id)
         })
         .on_request(())
         .on_response(|respuesta: &Response, latencia: Duration, _: &Span| {
@@ -67,7 +70,12 @@ fn responder_panico(causa: Box<dyn Any + Send>) -> Response {
 
 /// Da identidad a la solicitud, completa el problema de la respuesta si lo hay, y devuelve la identidad.
 async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
-    let datos = Solicitud::de(solicitud.headers());
+    let medida = Medida::empezar(&solicitud);
+    let mut datos = Solicitud::de(solicitud.headers());
+    let mut tramo = tramo(&solicitud);
+    if let Some(traceparent) = tramo.traceparent() {
+        datos.traceparent = traceparent;
+    }
     solicitud.extensions_mut().insert(datos.clone());
     let mut respuesta = seguir.run(solicitud).await;
     let sin_explicar = respuesta.status() == StatusCode::NOT_FOUND && !respuesta.headers().contains_key(CONTENT_TYPE);
@@ -84,7 +92,28 @@ async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&datos.id) {
         respuesta.headers_mut().insert(ID_SOLICITUD, id);
     }
+    tramo.atributo("http.response.status_code", || i64::from(respuesta.status().as_u16()));
+    if respuesta.status().is_server_error() {
+        tramo.fallar();
+    }
+    medida.terminar(respuesta.status());
     respuesta
+}
+
+/// El tramo de una solicitud, que sigue al del cliente. Quien sólo pregunta cómo está el servicio no lo tiene.
+fn tramo(solicitud: &Request) -> Tramo {
+    let plantilla = solicitud.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    if plantilla.is_some_and(|ruta| ruta == "/metrics" || ruta.starts_with("/health")) {
+        return Tramo::ninguno();
+    }
+    let metodo = metodo(solicitud.method());
+    let nombre = || plantilla.map_or(metodo.into(), |ruta| format!("{metodo} {ruta}").into());
+    let mut tramo = Tramo::abrir(Clase::Servidor, nombre, traza_recibida(solicitud.headers()));
+    tramo.atributo("http.request.method", || metodo);
+    if let Some(ruta) = plantilla {
+        tramo.atributo("http.route", || ruta.to_owned());
+    }
+    tramo
 }
 
 /// El problema de una ruta que nadie atiende.
@@ -96,9 +125,14 @@ impl Solicitud {
     fn de(cabeceras: &HeaderMap) -> Self {
         let texto = |nombre: &str| cabeceras.get(nombre).and_then(|valor| valor.to_str().ok());
         let id = texto(ID_SOLICITUD).filter(|id| es_id(id)).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-        let traceparent = texto(TRAZA).filter(|traza| es_traza(traza)).map_or_else(traza_nueva, str::to_owned);
+        let traceparent = traza_recibida(cabeceras).map_or_else(traza_nueva, str::to_owned);
         Self { id, traceparent }
     }
+}
+
+/// La traza del cliente, si está bien formada.
+fn traza_recibida(cabeceras: &HeaderMap) -> Option<&str> {
+    cabeceras.get(TRAZA)?.to_str().ok().filter(|traza| es_traza(traza))
 }
 
 /// Acepta el del cliente si es corto y se puede escribir en un registro sin engañar a quien lo lea.

@@ -12,6 +12,7 @@ pub mod especificacion;
 mod fechas;
 mod frecuencia;
 mod idempotencia;
+mod medidas;
 mod objeto;
 mod opcional;
 mod pagina;
@@ -41,6 +42,7 @@ use self::problema::Problema;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::idempotencia::Huellas;
 use crate::seedwork::infraestructura::mensajeria::pulsar::Pulso;
+use crate::seedwork::infraestructura::observador::Observador;
 use crate::servicios::{DespachadorApp, MediadorApp};
 
 /// Lo que comparten todas las rutas; cada una lo recibe de [`acceso::Permitido`].
@@ -60,6 +62,8 @@ pub struct App {
     pub en_vivo: EnVivo,
     /// A quién se deja pasar.
     pub acceso: Arc<Acceso>,
+    /// Lo que se mide cuando alguien recoge las métricas.
+    pub observador: Arc<Observador>,
 }
 
 /// Todas las rutas, con su especificación y sus capas.

@@ -1,4 +1,4 @@
-//! Salud del servicio: si vive y si puede atender.
+//! Salud del servicio: si vive, si puede atender y cuánto hace. Se atiende en toda instancia, haga lo que haga.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::acceso::{Permitido, Puerta};
+use super::medidas;
 use super::permisos::Publico;
 
 /// Cuánto se espera a la base de datos antes de decir que no responde.
 const PLAZO: Duration = Duration::from_secs(2);
 
-/// Las rutas de la salud.
+/// Las rutas de la salud, y la de las métricas.
 pub fn rutas() -> OpenApiRouter<Puerta> {
-    OpenApiRouter::new().routes(routes!(salud)).routes(routes!(vivo)).routes(routes!(listo))
+    OpenApiRouter::new().routes(routes!(salud)).routes(routes!(vivo)).routes(routes!(listo)).merge(medidas::rutas())
 }
 
 /// El proceso atiende solicitudes.

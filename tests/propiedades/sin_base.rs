@@ -19,6 +19,7 @@ use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
 use aeroalpes::seedwork::infraestructura::mensajeria::mirador::Mirador;
 use aeroalpes::seedwork::infraestructura::mensajeria::seguidor::Seguidor;
 use aeroalpes::seedwork::infraestructura::mensajeria::sucesos::Sucesos;
+use aeroalpes::seedwork::infraestructura::observador::Observador;
 use aeroalpes::servicios::Servicios;
 use axum::Router;
 use axum::body::Body;
@@ -75,5 +76,6 @@ fn componer() -> Router {
     let sucesos = Sucesos::nuevos(conexiones.clone(), vuelos::TOPICO_EVENTOS, vuelos::leer_evento);
     let seguidor = Seguidor::nuevo(conexiones.clone(), ids);
     let en_vivo = EnVivo::nuevo(Mirador::nuevo(sucesos), seguidor, 1, CancellationToken::new());
-    rutas(App { mediador, despachador, broker: None, huellas, lectura: conexiones, en_vivo, acceso })
+    let observador = Arc::new(Observador::nuevo(conexiones.clone(), Vec::new(), Vec::new()));
+    rutas(App { mediador, despachador, broker: None, huellas, lectura: conexiones, en_vivo, acceso, observador })
 }

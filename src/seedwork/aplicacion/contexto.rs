@@ -35,11 +35,23 @@ impl Contexto {
         Self { actor, ..self }
     }
 
+    /// La identidad de la traza: una parte de su `traceparent`, o todo él si no tiene la forma debida.
+    #[must_use]
+    pub fn traza(&self) -> &str {
+        traza_de(&self.traceparent)
+    }
+
     /// El mismo contexto, en el momento en que se empieza a cumplir la orden.
     #[must_use]
     pub fn ahora(self) -> Self {
         Self { momento: ahora(), ..self }
     }
+}
+
+/// La identidad de la traza de un `traceparent` (W3C), o todo él si no tiene la forma debida.
+#[must_use]
+pub fn traza_de(traceparent: &str) -> &str {
+    traceparent.split('-').nth(1).unwrap_or(traceparent)
 }
 
 /// El instante actual con la precisión que guarda PostgreSQL: lo que se responde es lo que quedó guardado.

@@ -10,6 +10,7 @@ use tracing::{Instrument, Span, error, info_span, warn};
 
 use super::causas::cadena;
 use super::contexto::Contexto;
+use super::medidas::{self, Desenlace};
 use super::mensajes::{ErrorModulo, Handler, HandlerQuery};
 use super::reacciones::Reacciones;
 use super::recepcion::{Fin, Recepcion};
@@ -86,11 +87,14 @@ impl<F: Fabrica> Mediador<F> {
         recepcion: Option<Recepcion>,
         turno: Option<Turno>,
     ) -> Result<C::Salida, C::Error> {
-        let span = info_span!("comando", nombre = C::NOMBRE, correlacion = %contexto.correlacion);
+        let span =
+            info_span!("comando", nombre = C::NOMBRE, correlacion = contexto.correlacion, trace_id = contexto.traza());
         let nucleo = Arc::clone(&self.nucleo);
         let tarea = async move {
             let _hasta_terminar = turno;
-            nucleo.con_reintentos(contexto.ahora(), comando, recepcion.as_ref()).await
+            let resultado = nucleo.con_reintentos(contexto.ahora(), comando, recepcion.as_ref()).await;
+            medidas::comando(C::NOMBRE, desenlace(&resultado));
+            resultado
         };
         en_tarea_propia(&self.tareas, span, tarea).await
     }
@@ -185,12 +189,27 @@ impl<F: Fabrica> Nucleo<F> {
                 return resultado;
             }
             warn!(intento, "la orden chocó con otra; se repite");
+            medidas::reintento();
             sleep_until(volver).await;
             intento += 1;
         }
     }
 
     async fn una_transaccion<C: Handler<F::Udt>>(
+        &self,
+        contexto: Contexto,
+        comando: C,
+        recepcion: Option<&Recepcion>,
+        limite: Instant,
+    ) -> Result<C::Salida, C::Error> {
+        let desde = Instant::now().into_std();
+        let resultado = self.en_una_unidad(contexto, comando, recepcion, limite).await;
+        let falla = resultado.as_ref().err().and_then(ErrorModulo::falla);
+        medidas::unidad_de_trabajo(desde, desenlace(&resultado), falla);
+        resultado
+    }
+
+    async fn en_una_unidad<C: Handler<F::Udt>>(
         &self,
         contexto: Contexto,
         comando: C,
@@ -226,6 +245,13 @@ impl<F: Fabrica> Nucleo<F> {
         self.reacciones.correr(udt).await.map_err(C::Error::de_negativa)?;
         udt.preparar().await?;
         Ok(salida)
+    }
+}
+
+fn desenlace<T>(resultado: &Result<T, impl ErrorModulo>) -> Desenlace {
+    match resultado {
+        Ok(_) => Desenlace::Ejecutado,
+        Err(error) => Desenlace::de_error(error.falla()),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod contexto;
 pub mod dobles;
 pub mod idempotencia;
 pub mod mediador;
+pub mod medidas;
 pub mod mensajes;
 pub mod paginas;
 pub mod reacciones;

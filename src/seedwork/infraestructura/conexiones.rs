@@ -70,6 +70,13 @@ impl Conexiones {
         Ok(Self { fondo, sospecha, tope: plazos.sentencia + MARGEN })
     }
 
+    /// Cómo está el fondo ahora.
+    #[must_use]
+    pub fn uso(&self) -> Uso {
+        let estado = self.fondo.status();
+        Uso { maximo: estado.max_size, abiertas: estado.size, libres: estado.available, esperan: estado.waiting }
+    }
+
     /// Si PostgreSQL responde.
     pub async fn responde(&self) -> bool {
         match self.arrendar().await {
@@ -132,6 +139,19 @@ impl Conexiones {
             Err(otro) => Err(Falla::Inaccesible(Box::new(otro))),
         }
     }
+}
+
+/// Cómo está un fondo de conexiones.
+#[derive(Debug, Clone, Copy)]
+pub struct Uso {
+    /// Cuántas conexiones puede abrir.
+    pub maximo: usize,
+    /// Cuántas tiene abiertas.
+    pub abiertas: usize,
+    /// De las abiertas, cuántas no usa nadie.
+    pub libres: usize,
+    /// Cuántos esperan una.
+    pub esperan: usize,
 }
 
 /// Espera una respuesta sólo hasta el tope: PostgreSQL corta antes sus sentencias, pero no puede cortar una red

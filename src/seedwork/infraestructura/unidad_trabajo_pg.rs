@@ -1,6 +1,7 @@
 //! La unidad de trabajo sobre PostgreSQL (paso 6 del tutorial).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
@@ -13,7 +14,9 @@ use super::despacho::{Publicable, Sobre};
 use super::mensajeria::resultados::{entrada, resultado};
 use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
+use super::trazas::{Clase, Tramo};
 use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::aplicacion::recepcion::{Fin, Recepcion};
 use crate::seedwork::aplicacion::unidad_trabajo::UnidadTrabajo;
 use crate::seedwork::dominio::eventos::EventoDominio;
@@ -39,6 +42,7 @@ pub struct UnidadTrabajoPg<S> {
     puntos: u32,
     aviso: Arc<Notify>,
     hay_mensajes: bool,
+    tramo: Tramo,
 }
 
 impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
@@ -51,12 +55,10 @@ impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
 
 impl<S> UnidadTrabajoPg<S> {
     /// Una que todavía no ha hecho nada, ni tiene conexión.
-    pub(super) const fn nueva(
-        conexiones: Conexiones,
-        servicios: Arc<S>,
-        contexto: Contexto,
-        aviso: Arc<Notify>,
-    ) -> Self {
+    pub(super) fn nueva(conexiones: Conexiones, servicios: Arc<S>, mut contexto: Contexto, aviso: Arc<Notify>) -> Self {
+        let mut tramo = Tramo::abrir(Clase::Interno, || "unit_of_work".into(), Some(&contexto.traceparent));
+        tramo.atributo("db.system.name", || "postgresql");
+        tramo.encadenar(&mut contexto);
         Self {
             conexiones,
             servicios,
@@ -70,6 +72,7 @@ impl<S> UnidadTrabajoPg<S> {
             puntos: 0,
             aviso,
             hay_mensajes: false,
+            tramo,
         }
     }
 
@@ -118,7 +121,9 @@ impl<S> UnidadTrabajoPg<S> {
         }
         self.empezar().await?;
         let arriendo = en_curso(&mut self.arriendo)?;
+        let pedida = Instant::now();
         let leida = consulta.fetch_optional(arriendo.conexion()?).await;
+        medidas::espera_de_fila(pedida);
         let leida = arriendo.acabar(leida);
         self.rota |= leida.is_err();
         leida
@@ -168,7 +173,9 @@ impl<S> UnidadTrabajoPg<S> {
     async fn enviar_lo_anotado(&mut self) -> Result<(), Falla> {
         let filas_debidas = i64::try_from(self.escrituras.len()).map_err(Falla::interna)?;
         let (escrituras, salida) = (std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida));
-        let mut sentencia = componer(escrituras, salida, &self.contexto);
+        let topico = salida.first().map(|sobre| sobre.topico);
+        let envio = topico.map_or_else(Tramo::ninguno, |topico| Tramo::de_envio(topico, &self.contexto));
+        let mut sentencia = componer(escrituras, salida, &envio.en(&self.contexto));
         let arriendo = en_curso(&mut self.arriendo)?;
         let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
         let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
@@ -273,6 +280,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
                 Ok(())
             }
             Err(falla) => {
+                self.tramo.fallar();
                 self.deshacer().await;
                 Err(falla)
             }

@@ -13,6 +13,7 @@ use super::carriles::{Carriles, vallada};
 use super::enrutador::{SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use super::racha::Racha;
 use crate::carril_propio;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
@@ -78,7 +79,8 @@ impl BusLocal {
             "WHERE topico NOT LIKE '%-dlq' ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING",
         );
         let sql = query(vallada(SQL)).bind(self.carriles.id()).bind(LOTE);
-        let sql = sql.bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS);
-        self.conexiones.ejecutar(sql).await.map(|filas| filas > 0)
+        let filas = self.conexiones.ejecutar(sql.bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS)).await?;
+        medidas::publicados(filas);
+        Ok(filas > 0)
     }
 }

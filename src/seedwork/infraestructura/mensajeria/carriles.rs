@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::racha::Racha;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
@@ -133,7 +134,9 @@ impl Carriles {
     pub async fn mantener(self, parar: CancellationToken) {
         let (mut racha, mut antes) = (Racha::default(), 0);
         while !parar.is_cancelled() {
-            match self.latir().await {
+            let latido = self.latir().await;
+            medidas::carriles(latido.as_ref().map_or(0, |mios| *mios));
+            match latido {
                 Ok(mios) => {
                     racha.bien();
                     if mios != std::mem::replace(&mut antes, mios) {
@@ -147,6 +150,7 @@ impl Carriles {
             }
             parar.run_until_cancelled(sleep(LATIDO)).await;
         }
+        medidas::carriles(0);
         if let Err(falla) = self.soltar().await {
             warn!(%falla, "no se pudieron soltar los carriles; se soltarán solos");
         }

@@ -9,24 +9,26 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{Instrument, error, info_span, warn};
 use uuid::Uuid;
 
 use super::carriles::Carriles;
 use super::comandos::Leido;
-use super::enrutador::{Enrutador, FallaEntrega};
+use super::enrutador::{Enrutador, FallaEntrega, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use super::entregas::{Entrega, Entregas, Halladas, Pedido};
 use super::ids::{IdsComando, MEMORIA, VENTANA};
 use super::racha::{ESPERA_DEPENDENCIA, Racha, espera};
 use crate::seedwork::aplicacion::causas::cadena;
-use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::aplicacion::contexto::{Contexto, traza_de};
 use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::aplicacion::medidas::{self, Desenlace, OTRO};
 use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::trazas::{Clase as ClaseTramo, Tramo};
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
 const A_LA_VEZ: usize = 12;
@@ -107,10 +109,13 @@ impl<F: Fabrica> Consumo<F> {
         for entrega in entregas {
             en_curso.insert(entrega.posicion, (entrega.clave, entrega.repetida()));
             let consumo = Arc::clone(self);
-            tareas.spawn(async move {
+            let (id, tipo) = (&entrega.id_mensaje, &entrega.tipo);
+            let span = info_span!("mensaje", id, tipo, trace_id = traza_de(&entrega.traceparent));
+            let atendida = async move {
                 consumo.atender(&entrega).await;
                 entrega.posicion
-            });
+            };
+            tareas.spawn(atendida.instrument(span));
         }
         Ok(())
     }
@@ -123,7 +128,8 @@ impl<F: Fabrica> Consumo<F> {
             warn!(id = entrega.id_mensaje, %falla, "avería: no se pudo dar por atendida antes de tiempo");
         }
         let destino = match self.entregar_aparte(entrega).await {
-            Ok(()) | Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.entregas.confirmar(entrega).await,
+            Ok(()) => self.confirmar(entrega, Desenlace::Ejecutado).await,
+            Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.confirmar(entrega, Desenlace::Duplicado).await,
             Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, rechazo).await,
             Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, &causa.to_string()).await,
             Err(FallaEntrega::Falla(falla @ Falla::Duplicado { .. })) => self.duplicado(entrega, &falla).await,
@@ -138,17 +144,22 @@ impl<F: Fabrica> Consumo<F> {
         }
     }
 
+    async fn confirmar(&self, entrega: &Entrega, desenlace: Desenlace) -> Result<(), Falla> {
+        anotar(entrega, desenlace);
+        self.entregas.confirmar(entrega).await
+    }
+
     /// En una tarea propia: un pánico al leer un mensaje es una falla más, y se cuenta.
     async fn entregar_aparte(self: &Arc<Self>, entrega: &Entrega) -> Result<(), FallaEntrega> {
         let (consumo, copia) = (Arc::clone(self), entrega.clone());
-        let tarea = tokio::spawn(async move { consumo.entregar(&copia).await });
+        let tarea = tokio::spawn(async move { consumo.entregar_con_traza(&copia).await }.in_current_span());
         tarea.await.unwrap_or_else(|causa| Err(FallaEntrega::Falla(Falla::interna(causa))))
     }
 
     /// Lo que iba a crear ya existía: o es este mismo mensaje, que ya tuvo su efecto, o de verdad choca con otro.
     async fn duplicado(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
         if self.entregas.ya_recibida(entrega).await? {
-            return self.entregas.confirmar(entrega).await;
+            return self.confirmar(entrega, Desenlace::Duplicado).await;
         }
         self.rechazar(entrega, Rechazo::from(falla)).await
     }
@@ -160,6 +171,7 @@ impl<F: Fabrica> Consumo<F> {
             return self.enterrar(entrega, &cadena(falla)).await;
         }
         let (intentos, esperas) = (entrega.intentos, entrega.esperas);
+        anotar(entrega, Desenlace::Aplazado);
         warn!(id = entrega.id_mensaje, tipo = entrega.tipo, intentos, esperas, %falla, "entrega aplazada");
         if es_defecto {
             self.entregas.aplazar(entrega, espera(veces(intentos), ESPERA_DEFECTO)).await
@@ -168,8 +180,19 @@ impl<F: Fabrica> Consumo<F> {
         }
     }
 
-    async fn entregar(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
-        let (contexto, recepcion) = (contexto(entrega), self.recepcion(entrega));
+    async fn entregar_con_traza(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
+        let mut contexto = contexto(entrega);
+        let mut tramo = tramo(entrega);
+        tramo.encadenar(&mut contexto);
+        let entregada = self.entregar(entrega, contexto).await;
+        if matches!(&entregada, Err(FallaEntrega::Falla(falla)) if !matches!(falla, Falla::YaRecibido)) {
+            tramo.fallar();
+        }
+        entregada
+    }
+
+    async fn entregar(&self, entrega: &Entrega, contexto: Contexto) -> Result<(), FallaEntrega> {
+        let recepcion = self.recepcion(entrega);
         if let Some(motivo) = &entrega.ilegible {
             return Err(FallaEntrega::Ilegible(ErrorAvro::Ilegible(motivo.clone())));
         }
@@ -212,7 +235,8 @@ impl<F: Fabrica> Consumo<F> {
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
     async fn rechazar(&self, entrega: &Entrega, rechazo: Rechazo) -> Result<(), Falla> {
         match self.mediador.rechazar(contexto(entrega), self.recepcion(entrega), rechazo).await {
-            Ok(()) | Err(Falla::YaRecibido) => self.entregas.confirmar(entrega).await,
+            Ok(()) => self.confirmar(entrega, Desenlace::Rechazado).await,
+            Err(Falla::YaRecibido) => self.confirmar(entrega, Desenlace::Duplicado).await,
             Err(falla) => Err(falla),
         }
     }
@@ -220,6 +244,7 @@ impl<F: Fabrica> Consumo<F> {
     /// Aparta lo que no se puede atender; si era un comando, su resultado lo dice.
     async fn enterrar(&self, entrega: &Entrega, motivo: &str) -> Result<(), Falla> {
         let motivo: String = motivo.chars().take(MOTIVO_MAXIMO).collect();
+        anotar(entrega, Desenlace::Apartado);
         error!(
             id = entrega.id_mensaje,
             topico = entrega.topico,
@@ -243,6 +268,25 @@ fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut EnCurs
             en_curso.clear();
         }
     }
+}
+
+/// Cuenta qué se hace con una entrega. Su suscripción es un texto de la base de datos: sólo se nombran las nuestras.
+fn anotar(entrega: &Entrega, desenlace: Desenlace) {
+    let nuestra =
+        [SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS].into_iter().find(|nuestra| *nuestra == entrega.suscripcion);
+    medidas::entrega(nuestra.unwrap_or(OTRO), desenlace);
+    if desenlace == Desenlace::Duplicado {
+        medidas::duplicados(1);
+    }
+}
+
+fn tramo(entrega: &Entrega) -> Tramo {
+    let nombre = || format!("process {}", entrega.topico).into();
+    let mut tramo = Tramo::abrir(ClaseTramo::Consumidor, nombre, Some(&entrega.traceparent));
+    tramo.atributo("messaging.operation.type", || "process");
+    tramo.atributo("messaging.destination.name", || entrega.topico.clone());
+    tramo.atributo("messaging.message.id", || entrega.id_mensaje.clone());
+    tramo
 }
 
 fn contexto(entrega: &Entrega) -> Contexto {

@@ -27,6 +27,7 @@ use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::Sobre;
 use crate::seedwork::infraestructura::idempotencia::comando_de;
 use crate::seedwork::infraestructura::sentencias::componer;
+use crate::seedwork::infraestructura::trazas::Tramo;
 
 /// Por dónde salen los comandos aceptados.
 pub enum Salida {
@@ -139,6 +140,21 @@ impl<F: Fabrica> Despachador<F> {
     }
 
     async fn sacar<C: ComandoIntegracion>(
+        &self,
+        mut contexto: Contexto,
+        aceptado: Aceptado,
+        comando: &C,
+    ) -> Result<Aceptado, ErrorDespacho> {
+        let mut tramo = Tramo::de_envio(C::TOPICO, &contexto);
+        tramo.encadenar(&mut contexto);
+        let resultado = self.enviar(contexto, aceptado, comando).await;
+        if resultado.is_err() {
+            tramo.fallar();
+        }
+        resultado
+    }
+
+    async fn enviar<C: ComandoIntegracion>(
         &self,
         contexto: Contexto,
         aceptado: Aceptado,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::comandos::{ComandoIntegracion, Leido};
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::mediador::Mediador;
+use crate::seedwork::aplicacion::medidas::{self, Desenlace};
 use crate::seedwork::aplicacion::mensajes::{Comando, ErrorModulo, Handler};
 use crate::seedwork::aplicacion::recepcion::Recepcion;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
@@ -124,7 +125,11 @@ async fn atender<F: Fabrica, C: ComandoIntegracion + Handler<F::Udt>>(
     mut recepcion: Recepcion,
     leido: &Leido,
 ) -> Result<(), FallaEntrega> {
-    let comando = C::de_carga(leido.carga::<C>().map_err(FallaEntrega::Ilegible)?).map_err(FallaEntrega::Rechazado)?;
+    let rechazar = |rechazo| {
+        medidas::comando(C::NOMBRE, Desenlace::Rechazado);
+        FallaEntrega::Rechazado(rechazo)
+    };
+    let comando = C::de_carga(leido.carga::<C>().map_err(FallaEntrega::Ilegible)?).map_err(rechazar)?;
     if let Some(recibido) = &mut recepcion.comando {
         recibido.recurso = Some(comando.recurso());
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::carriles::vallada;
 use super::resultados::guardado;
 use crate::carril_propio;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
@@ -152,7 +153,7 @@ impl Entregas {
         Self { conexiones, por_broker }
     }
 
-    /// Guarda lo que llegó de un bróker, en orden. Lo que ya había llegado se ignora.
+    /// Guarda lo que llegó de un bróker, en orden. Lo que ya había llegado se ignora, y se cuenta.
     ///
     /// # Errors
     /// Las de la base de datos; con cualquiera, no se guardó nada.
@@ -179,7 +180,9 @@ impl Entregas {
             .bind(llegadas.iter().map(|l| l.publicado_en).collect::<Vec<_>>())
             .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>())
             .bind(quitada(Guarda::BandejaEntrada));
-        self.conexiones.ejecutar(sql).await.map(drop)
+        let nuevas = self.conexiones.ejecutar(sql).await?;
+        medidas::duplicados(u64::try_from(llegadas.len()).unwrap_or_default().saturating_sub(nuevas));
+        Ok(())
     }
 
     /// Las entregas que ya pueden atenderse: la primera de cada clave, sin las claves que están en curso.

@@ -16,10 +16,12 @@ use uuid::Uuid;
 
 use super::publicador::{PorPublicar, Publicador};
 use crate::carril_propio;
+use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::mensajeria::carriles::{Carriles, vallada};
 use crate::seedwork::infraestructura::mensajeria::racha::{Racha, espera};
+use crate::seedwork::infraestructura::trazas::{Clase, Tramo};
 
 /// Mensajes que se publican de una vez.
 const LOTE: i64 = 1_000;
@@ -183,14 +185,27 @@ struct Publicadas {
     fallo: Option<Uuid>,
 }
 
+/// El mensaje lleva el tramo de quien lo dejó en la bandeja; este cuelga de él y dice cuándo llegó al bróker.
+fn tramo(fila: &Fila) -> Tramo {
+    let nombre = || format!("publish {}", fila.topico).into();
+    let mut tramo = Tramo::abrir(Clase::Cliente, nombre, Some(&fila.traceparent));
+    tramo.atributo("messaging.system", || "pulsar");
+    tramo.atributo("messaging.destination.name", || fila.topico.clone());
+    tramo
+}
+
 /// Publica los mensajes de una clave, de uno en uno, hasta el primero sin recibo.
 async fn publicar_clave(publicador: Arc<Publicador>, clave: Uuid, filas: Vec<Fila>) -> Publicadas {
     let mut recibos = Vec::with_capacity(filas.len());
     for fila in filas {
         let posicion = fila.posicion;
+        let mut tramo = tramo(&fila);
         if publicador.publicar(fila.into()).await.is_err() {
+            tramo.fallar();
+            medidas::fallo_al_publicar();
             return Publicadas { recibos, fallo: Some(clave) };
         }
+        medidas::publicados(1);
         recibos.push((posicion, OffsetDateTime::now_utc()));
     }
     Publicadas { recibos, fallo: None }
