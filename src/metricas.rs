@@ -8,7 +8,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::seedwork::aplicacion::medidas::{CATALOGO, Clase, INFORMACION, INICIO, Metrica, Origen, medir};
+use crate::seedwork::aplicacion::medidas::{
+    CATALOGO, Clase, INFORMACION, INICIO, Metrica, Origen, Trabajo, carriles, medir,
+};
 
 /// Los tramos de los histogramas, en segundos: los que recomienda OpenTelemetry para HTTP, y dos más cortos.
 const TRAMOS: [f64; 16] =
@@ -42,6 +44,8 @@ impl Recogidas {
             }
         }
         medir(INFORMACION, vec![Label::from_static_parts("version", env!("CARGO_PKG_VERSION"))], 1.0);
+        // Aunque esta instancia no haga ese trabajo: si no lo hace ninguna, la suma debe decir cero.
+        Trabajo::TODOS.into_iter().for_each(|trabajo| carriles(trabajo, 0));
         let inicio = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |desde| desde.as_secs_f64());
         medir(INICIO, Vec::new(), inicio);
         recogidas

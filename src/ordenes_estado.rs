@@ -6,7 +6,7 @@ use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use aeroalpes::config::Opciones;
-use aeroalpes::seedwork::infraestructura::estado::{Estado, Servidor, Trabajo};
+use aeroalpes::seedwork::infraestructura::estado::{Estado, Reparto, Servidor, Trabajo};
 use serde_json::json;
 
 use crate::ordenes::Resultado;
@@ -44,7 +44,8 @@ fn como_texto(estado: &Estado, avisos: &[String]) -> Result<String, Box<dyn Erro
     )?;
     sesiones(&mut texto, &estado.servidor)?;
     if let Some(trabajo) = &estado.trabajo {
-        instancias(&mut texto, trabajo)?;
+        reparto(&mut texto, "Atienden", &trabajo.atender)?;
+        reparto(&mut texto, "Relevan", &trabajo.relevar)?;
         colas(&mut texto, trabajo)?;
     }
     for aviso in avisos {
@@ -70,17 +71,17 @@ fn sesiones(texto: &mut String, servidor: &Servidor) -> std::fmt::Result {
         .map_or(Ok(()), |edad| writeln!(texto, "                   la transacción más vieja lleva {edad:.1} s"))
 }
 
-fn instancias(texto: &mut String, trabajo: &Trabajo) -> std::fmt::Result {
-    writeln!(texto, "Instancias         {}", trabajo.instancias.len())?;
-    for instancia in &trabajo.instancias {
+fn reparto(texto: &mut String, que: &str, reparto: &Reparto) -> std::fmt::Result {
+    writeln!(texto, "{que:<18} {} instancias", reparto.instancias.len())?;
+    for instancia in &reparto.instancias {
         let carriles: Vec<_> = instancia.carriles.iter().map(ToString::to_string).collect();
         let carriles = if carriles.is_empty() { "ninguno".into() } else { carriles.join(" ") };
         writeln!(texto, "  {}  latió hace {:.1} s; carriles: {carriles}", instancia.id, instancia.latido)?;
     }
-    if trabajo.carriles_sueltos.is_empty() {
+    if reparto.carriles_sueltos.is_empty() {
         return Ok(());
     }
-    writeln!(texto, "Carriles sueltos   {}", trabajo.carriles_sueltos.len())
+    writeln!(texto, "  sueltos: {} carriles", reparto.carriles_sueltos.len())
 }
 
 fn colas(texto: &mut String, trabajo: &Trabajo) -> std::fmt::Result {
@@ -101,6 +102,8 @@ fn colas(texto: &mut String, trabajo: &Trabajo) -> std::fmt::Result {
     for letras in &trabajo.letras_muertas {
         writeln!(texto, "  {:<24} {}", letras.topico, letras.cuantas)?;
     }
+    let correos = &trabajo.correos;
+    writeln!(texto, "Correos            {} por enviar, {} no entregables", correos.por_enviar, correos.no_entregables)?;
     let comandos = &trabajo.comandos;
     writeln!(texto, "Comandos (1 h)     {} cumplidos, {} rechazados", comandos.ejecutados, comandos.rechazados)
 }

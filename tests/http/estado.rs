@@ -29,7 +29,9 @@ async fn con_el_servicio_en_marcha_todo_esta_en_orden() {
     hasta("que nadie espere", async || en_json(&prueba.base).await["avisos"] == Value::Array(vec![])).await;
     let visto = en_json(&prueba.base).await;
     let trabajo = &visto["trabajo"];
-    assert_eq!(trabajo["instancias"][0]["carriles"].as_array().unwrap().len(), 16, "{visto}");
+    for reparto in ["atender", "relevar"] {
+        assert_eq!(trabajo[reparto]["instancias"][0]["carriles"].as_array().unwrap().len(), 16, "{visto}");
+    }
     assert_eq!(trabajo["comandos"]["ejecutados"], 1);
     assert_eq!(visto["esquema"]["aplicadas"], visto["esquema"]["conocidas"]);
     assert!(visto["servidor"]["nuestras"].as_i64().unwrap() >= 1, "{visto}");
@@ -50,7 +52,10 @@ async fn avisa_de_cada_cosa_que_hay_que_mirar() {
          now() - interval '3 minutes', 1); \
          INSERT INTO letras_muertas (posicion, suscripcion, id_mensaje, topico, clave, tipo, datos, motivo, descartada_en) \
          SELECT n, 's', n::text, 'comandos-reserva', gen_random_uuid(), 't', '', 'x', CASE n WHEN 3 THEN now() END \
-         FROM generate_series(1, 3) n",
+         FROM generate_series(1, 3) n; \
+         INSERT INTO correos (id, asunto, id_recurso, terminado_en, desenlace) VALUES \
+         (gen_random_uuid(), 'codigo', gen_random_uuid(), NULL, NULL), \
+         (gen_random_uuid(), 'codigo', gen_random_uuid(), now(), 'no-entregable')",
     )
     .await;
     let visto = en_json(&base).await;
@@ -61,12 +66,14 @@ async fn avisa_de_cada_cosa_que_hay_que_mirar() {
         (&1.into(), &1.into())
     );
     assert_eq!(trabajo["letras_muertas"][0]["cuantas"], 2, "las descartadas no esperan a nadie");
-    assert_eq!(trabajo["carriles_sueltos"].as_array().unwrap().len(), 16);
+    assert_eq!(trabajo["relevar"]["carriles_sueltos"].as_array().unwrap().len(), 16);
+    assert_eq!((&trabajo["correos"]["por_enviar"], &trabajo["correos"]["no_entregables"]), (&1.into(), &1.into()));
     let fin = estado(&base, &[]).await;
     let texto = String::from_utf8_lossy(&fin.stdout);
     let avisos: Vec<_> = texto.lines().filter_map(|linea| linea.strip_prefix("Atención: ")).collect();
     let esperados = [
-        "ninguna instancia mueve mensajes",
+        "ninguna instancia atiende lo que llega",
+        "ninguna instancia saca la bandeja de salida",
         "la bandeja de salida no avanza: el primero espera hace 12",
         "aeroalpes-sub-comandos: la primera entrega espera hace 18",
         "2 letras muertas esperan: «aeroalpes letras-muertas listar»",
@@ -116,7 +123,7 @@ async fn los_trabajos_largos_muestran_su_avance_solo_en_una_terminal() {
     let visto = en_una_terminal(&base, &reintentar).await;
     assert!(visto.contains("Letras muertas [") && visto.contains("/250"), "{visto}");
     let visto = en_una_terminal(&base, &["purgar"]).await;
-    assert!(visto.contains("Purga [") && visto.contains("/9"), "{visto}");
+    assert!(visto.contains("Purga [") && visto.contains("/11"), "{visto}");
     let fin = ejecutar(&["purgar"], &[("DATABASE_URL", &base.url())]).await;
     assert!(!String::from_utf8_lossy(&fin.stderr).contains("Purga ["));
 }

@@ -21,8 +21,11 @@ async fn hasta_valer(prueba: &Prueba, nombre: &str, etiquetas: &[(&str, &str)], 
 
 /// Le quita todos los carriles: lo que se ponga en las tablas se queda donde está.
 async fn sin_carriles(prueba: &Prueba) {
-    prueba.base.ordenar("UPDATE carriles SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'").await;
-    hasta_valer(prueba, "lanes_owned", &[], 0.0).await;
+    for (tabla, trabajo) in [("carriles", "consume"), ("carriles_relevo", "relay")] {
+        let sql = format!("UPDATE {tabla} SET dueno = gen_random_uuid(), latido = now() + interval '1 hour'");
+        prueba.base.ordenar(&sql).await;
+        hasta_valer(prueba, "lanes_owned", &[("work", trabajo)], 0.0).await;
+    }
 }
 
 #[tokio::test]
@@ -91,7 +94,9 @@ async fn lo_repetido_que_para_la_bandeja_de_entrada_se_cuenta() {
 #[tokio::test]
 async fn se_ven_el_atraso_su_edad_y_las_letras_muertas_de_cada_topico() {
     let prueba = Prueba::nueva().await;
-    hasta_valer(&prueba, "lanes_owned", &[], 16.0).await;
+    for trabajo in ["consume", "relay"] {
+        hasta_valer(&prueba, "lanes_owned", &[("work", trabajo)], 16.0).await;
+    }
     sin_carriles(&prueba).await;
     prueba
         .base

@@ -85,7 +85,28 @@ catalogo! {
     PENDIENTES = "deliveries_pending", Medidor, Recogida, "Entregas por atender, por tópico; cuenta hasta 100000.";
     EDAD_PENDIENTE = "deliveries_oldest_age_seconds", Medidor, Recogida, "Edad de la entrega más vieja por atender; 0 si no hay.";
     LETRAS = "dead_letters", Medidor, Recogida, "Letras muertas que esperan a alguien, por tópico; cuenta hasta 100000.";
-    CARRILES = "lanes_owned", Medidor, Proceso, "Carriles que tenía esta instancia en su último latido; 0 si no pudo latir.";
+    CARRILES = "lanes_owned", Medidor, PorEtiquetas, "Carriles que tenía esta instancia en su último latido; 0 si no pudo latir.";
+}
+
+/// Para qué son unos carriles: cada trabajo tiene los suyos, porque no todas las instancias hacen los dos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trabajo {
+    /// Atender las entregas.
+    Atender,
+    /// Publicar la bandeja de salida, o repartirla si el bus es el local.
+    Relevar,
+}
+
+impl Trabajo {
+    /// Los dos.
+    pub const TODOS: [Self; 2] = [Self::Atender, Self::Relevar];
+
+    const fn texto(self) -> &'static str {
+        match self {
+            Self::Atender => "consume",
+            Self::Relevar => "relay",
+        }
+    }
 }
 
 /// Cómo terminó algo.
@@ -173,9 +194,13 @@ pub fn fallo_al_publicar() {
     counter!(FALLOS_PUBLICAR).increment(1);
 }
 
-/// Los carriles que tiene esta instancia.
-pub fn carriles(cuantos: usize) {
-    medir(CARRILES, Vec::new(), u32::try_from(cuantos).map_or(f64::INFINITY, f64::from));
+/// Los carriles que tiene esta instancia para un trabajo.
+pub fn carriles(trabajo: Trabajo, cuantos: usize) {
+    medir(
+        CARRILES,
+        vec![Label::from_static_parts("work", trabajo.texto())],
+        u32::try_from(cuantos).map_or(f64::INFINITY, f64::from),
+    );
 }
 
 /// Empieza o termina una solicitud.

@@ -11,6 +11,29 @@ use crate::seedwork::dominio::repositorios::Falla;
 /// Desde cuándo es preocupante que algo siga esperando, en segundos: más que cualquier recuperación prometida.
 const ESPERA_LARGA: f64 = 60.0;
 
+/// Las dos consultas de un reparto: quién late con qué carriles, y cuáles no tiene nadie.
+macro_rules! reparto {
+    ($instancias:literal, $carriles:literal) => {
+        (
+            concat!(
+                "SELECT i.id, extract(epoch FROM clock_timestamp() - i.latido)::float8 AS latido, ",
+                "array_remove(array_agg(c.carril ORDER BY c.carril), NULL) AS carriles FROM ",
+                $instancias,
+                " i LEFT JOIN ",
+                $carriles,
+                " c ON c.dueno = i.id AND c.latido > clock_timestamp() - interval '3 seconds' ",
+                "WHERE i.latido > clock_timestamp() - interval '3 seconds' GROUP BY i.id, i.latido ORDER BY i.id",
+            ),
+            concat!(
+                "SELECT carril FROM ",
+                $carriles,
+                " WHERE dueno IS NULL OR latido < clock_timestamp() - interval '3 seconds' ",
+                "ORDER BY carril",
+            ),
+        )
+    };
+}
+
 /// Cómo está todo. Las edades son segundos.
 #[derive(Debug, Serialize)]
 pub struct Estado {
@@ -48,18 +71,38 @@ pub struct Servidor {
 /// Lo que el servicio tiene entre manos.
 #[derive(Debug, Serialize)]
 pub struct Trabajo {
-    /// Las instancias que laten.
-    pub instancias: Vec<Instancia>,
-    /// Los carriles que nadie atiende.
-    pub carriles_sueltos: Vec<i16>,
+    /// Quién atiende lo que llega (el rol `consumidor`).
+    pub atender: Reparto,
+    /// Quién saca la bandeja de salida (el rol `relevo`).
+    pub relevar: Reparto,
     /// Lo que espera por publicarse o por repartirse.
     pub bandeja_salida: Cola,
     /// Lo que espera por atenderse, por suscripción.
     pub entregas: Vec<Entregas>,
     /// Lo apartado que espera a que alguien decida, por tópico.
     pub letras_muertas: Vec<Letras>,
+    /// Los correos que se intentan.
+    pub correos: Correos,
     /// Cómo terminaron los comandos de la última hora.
     pub comandos: Comandos,
+}
+
+/// Cómo se reparten un trabajo las instancias.
+#[derive(Debug, Serialize)]
+pub struct Reparto {
+    /// Las que laten.
+    pub instancias: Vec<Instancia>,
+    /// Los carriles que no tiene ninguna.
+    pub carriles_sueltos: Vec<i16>,
+}
+
+/// Los correos anotados y no terminados, y los que no se pudieron entregar.
+#[derive(Debug, Default, Serialize, FromRow)]
+pub struct Correos {
+    /// Cuántos quedan por enviar.
+    pub por_enviar: i64,
+    /// Cuántos se dieron por imposibles y siguen guardados.
+    pub no_entregables: i64,
 }
 
 /// Una instancia que mueve mensajes, y lo que tiene arrendado.
@@ -152,24 +195,21 @@ impl Servidor {
 
 impl Trabajo {
     async fn leer(conexiones: &Conexiones) -> Result<Self, Falla> {
-        let sueltos: Vec<(i16,)> = conexiones.leer(query_as(CARRILES_SUELTOS)).await?;
         Ok(Self {
-            instancias: conexiones.leer(query_as(INSTANCIAS)).await?,
-            carriles_sueltos: sueltos.into_iter().map(|(carril,)| carril).collect(),
+            atender: Reparto::leer(conexiones, reparto!("instancias", "carriles")).await?,
+            relevar: Reparto::leer(conexiones, reparto!("instancias_relevo", "carriles_relevo")).await?,
             bandeja_salida: una(conexiones, BANDEJA_SALIDA).await?.unwrap_or_default(),
             entregas: conexiones.leer(query_as(ENTREGAS)).await?,
             letras_muertas: conexiones.leer(query_as(LETRAS)).await?,
+            correos: una(conexiones, CORREOS).await?.unwrap_or_default(),
             comandos: una(conexiones, COMANDOS).await?.unwrap_or_default(),
         })
     }
 
     fn avisos(&self) -> Vec<String> {
         let mut avisos = Vec::new();
-        if self.instancias.is_empty() {
-            avisos.push("ninguna instancia mueve mensajes".into());
-        } else if !self.carriles_sueltos.is_empty() {
-            avisos.push(format!("nadie atiende {} carriles", self.carriles_sueltos.len()));
-        }
+        avisos.extend(self.atender.aviso("atiende lo que llega"));
+        avisos.extend(self.relevar.aviso("saca la bandeja de salida"));
         if let Some(edad) = self.bandeja_salida.demasiado() {
             avisos.push(format!("la bandeja de salida no avanza: el primero espera hace {edad:.0} s"));
         }
@@ -183,6 +223,22 @@ impl Trabajo {
             avisos.push(format!("{letras} letras muertas esperan: «aeroalpes letras-muertas listar»"));
         }
         avisos
+    }
+}
+
+impl Reparto {
+    async fn leer(conexiones: &Conexiones, (instancias, sueltos): (&'static str, &'static str)) -> Result<Self, Falla> {
+        let sueltos: Vec<(i16,)> = conexiones.leer(query_as(sueltos)).await?;
+        let carriles_sueltos = sueltos.into_iter().map(|(carril,)| carril).collect();
+        Ok(Self { instancias: conexiones.leer(query_as(instancias)).await?, carriles_sueltos })
+    }
+
+    fn aviso(&self, que: &str) -> Option<String> {
+        match self.carriles_sueltos.len() {
+            _ if self.instancias.is_empty() => Some(format!("ninguna instancia {que}")),
+            0 => None,
+            sueltos => Some(format!("nadie {que} en {sueltos} carriles")),
+        }
     }
 }
 
@@ -210,14 +266,6 @@ const SERVIDOR: &str = "WITH todas AS (SELECT *, datname = current_database() AN
      extract(epoch FROM clock_timestamp() - min(xact_start) FILTER (WHERE nuestra))::float8 AS transaccion_mas_vieja \
      FROM todas";
 
-const INSTANCIAS: &str = "SELECT i.id, extract(epoch FROM clock_timestamp() - i.latido)::float8 AS latido, \
-     array_remove(array_agg(c.carril ORDER BY c.carril), NULL) AS carriles \
-     FROM instancias i LEFT JOIN carriles c ON c.dueno = i.id AND c.latido > clock_timestamp() - interval '3 seconds' \
-     WHERE i.latido > clock_timestamp() - interval '3 seconds' GROUP BY i.id, i.latido ORDER BY i.id";
-
-const CARRILES_SUELTOS: &str = "SELECT carril FROM carriles \
-     WHERE dueno IS NULL OR latido < clock_timestamp() - interval '3 seconds' ORDER BY carril";
-
 const BANDEJA_SALIDA: &str = "SELECT count(*) AS pendientes, \
      extract(epoch FROM clock_timestamp() - min(ocurrido_en))::float8 AS mas_viejo \
      FROM bandeja_salida WHERE publicada_en IS NULL";
@@ -233,3 +281,6 @@ const LETRAS: &str = "SELECT topico, count(*) AS cuantas FROM letras_muertas \
 const COMANDOS: &str = "SELECT count(*) FILTER (WHERE rechazo IS NULL) AS ejecutados, \
      count(*) FILTER (WHERE rechazo IS NOT NULL) AS rechazados FROM resultados_comando \
      WHERE terminado_en > now() - interval '1 hour'";
+
+const CORREOS: &str = "SELECT count(*) FILTER (WHERE terminado_en IS NULL) AS por_enviar, \
+     count(*) FILTER (WHERE desenlace = 'no-entregable') AS no_entregables FROM correos";

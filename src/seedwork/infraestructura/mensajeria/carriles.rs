@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::racha::Racha;
 use crate::seedwork::aplicacion::medidas;
+pub use crate::seedwork::aplicacion::medidas::Trabajo;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
@@ -48,15 +49,6 @@ pub fn vallada(sql: &'static str) -> SqlStr {
         return AssertSqlSafe(sin_valla).into_sql_str();
     }
     sql.into_sql_str()
-}
-
-/// Para qué se reparten las claves: cada trabajo tiene sus carriles, porque no todas las instancias hacen los dos.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trabajo {
-    /// Atender las entregas.
-    Atender,
-    /// Publicar la bandeja de salida, o repartirla si el bus es el local.
-    Relevar,
 }
 
 struct Sentencias {
@@ -135,7 +127,7 @@ impl Carriles {
         let (mut racha, mut antes) = (Racha::default(), 0);
         while !parar.is_cancelled() {
             let latido = self.latir().await;
-            medidas::carriles(latido.as_ref().map_or(0, |mios| *mios));
+            medidas::carriles(self.trabajo, latido.as_ref().map_or(0, |mios| *mios));
             match latido {
                 Ok(mios) => {
                     racha.bien();
@@ -150,7 +142,7 @@ impl Carriles {
             }
             parar.run_until_cancelled(sleep(LATIDO)).await;
         }
-        medidas::carriles(0);
+        medidas::carriles(self.trabajo, 0);
         if let Err(falla) = self.soltar().await {
             warn!(%falla, "no se pudieron soltar los carriles; se soltarán solos");
         }
