@@ -45,7 +45,9 @@ impl Recogidas {
         }
         medir(INFORMACION, vec![Label::from_static_parts("version", env!("CARGO_PKG_VERSION"))], 1.0);
         // Aunque esta instancia no haga ese trabajo: si no lo hace ninguna, la suma debe decir cero.
-        Trabajo::TODOS.into_iter().for_each(|trabajo| carriles(trabajo, 0));
+        for trabajo in Trabajo::TODOS {
+            carriles(trabajo, 0);
+        }
         let inicio = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |desde| desde.as_secs_f64());
         medir(INICIO, Vec::new(), inicio);
         recogidas
