@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{Config, ErrorConfig, Opciones};
 
 /// Las variables que no admiten cualquier valor, con uno que no admiten.
-const CON_VALOR_MALO: [(&str, &str); 48] = [
+const CON_VALOR_MALO: [(&str, &str); 49] = [
     ("DATABASE_URL", "mysql://yo:secreto@x/y"),
     ("DATABASE_URL_ARCHIVO", "/no/existe"),
     ("AEROALPES_ESCUCHA", "localhost"),
@@ -30,6 +30,7 @@ const CON_VALOR_MALO: [(&str, &str); 48] = [
     ("AEROALPES_ORDENES", "0"),
     ("AEROALPES_CONSULTAS", "10001"),
     ("AEROALPES_EN_ESPERA", "-1"),
+    ("AEROALPES_FLUJOS", "0"),
     ("AEROALPES_TURNO_MS", "0"),
     ("AEROALPES_LOCK_TIMEOUT_MS", "5s"),
     ("AEROALPES_SENTENCIA_MS", "0"),

@@ -15,20 +15,18 @@ fn guia() -> Vec<Paso> {
     leer(&fs::read_to_string(Path::new(RAIZ).join("docs/anadir-un-comando.md")).unwrap())
 }
 
-/// Copia una carpeta; ni lo oculto ni lo que construye cargo.
+/// Lo que hace falta para compilar el proyecto. Sólo esto: lo construido puede estar en cualquier carpeta, y ocupa.
+const FUENTES: [&str; 7] = ["Cargo.toml", "Cargo.lock", "README.md", "docs", "migrations", "src", "tests"];
+
 fn copiar(de: &Path, a: &Path) {
+    if !de.is_dir() {
+        fs::copy(de, a).unwrap();
+        return;
+    }
     fs::create_dir_all(a).unwrap();
     for entrada in fs::read_dir(de).unwrap() {
-        let entrada = entrada.unwrap();
-        let (origen, destino) = (entrada.path(), a.join(entrada.file_name()));
-        if entrada.file_name().to_string_lossy().starts_with('.') || origen.join("CACHEDIR.TAG").exists() {
-            continue;
-        }
-        if entrada.file_type().unwrap().is_dir() {
-            copiar(&origen, &destino);
-        } else if entrada.file_type().unwrap().is_file() {
-            fs::copy(origen, destino).unwrap();
-        }
+        let nombre = entrada.unwrap().file_name();
+        copiar(&de.join(&nombre), &a.join(nombre));
     }
 }
 
@@ -38,7 +36,10 @@ fn copia() -> PathBuf {
     if raiz.exists() {
         fs::remove_dir_all(&raiz).unwrap();
     }
-    copiar(Path::new(RAIZ), &raiz);
+    fs::create_dir_all(&raiz).unwrap();
+    for nombre in FUENTES {
+        copiar(&Path::new(RAIZ).join(nombre), &raiz.join(nombre));
+    }
     raiz
 }
 
