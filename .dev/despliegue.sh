@@ -6,22 +6,14 @@ readonly DESPLIEGUE_REQUISITOS=$DESPLIEGUE/requisitos.txt
 # La más vieja que entiende los manifiestos (`preStop.sleep`) y la última cuyos esquemas hay.
 readonly KUBERNETES_VERSIONES=(1.30 1.37)
 
-despliegue_carpeta() {
-  local suma
-  suma=$(sha256sum <"$DESPLIEGUE_REQUISITOS") || return 1
-  printf 'despliegue-%s' "${suma:0:12}"
+despliegue_preparar() {
+  requisitos_preparar despliegue "$DESPLIEGUE_REQUISITOS" 'check_jsonschema, kubernetes_validate, yaml'
 }
 
-despliegue_valido() { "$1/bin/python" -c 'import check_jsonschema, kubernetes_validate, yaml' 2>/dev/null; }
-
-despliegue_descargar() { venv_crear "$1" 'lo que comprueba el despliegue' --requirement "$DESPLIEGUE_REQUISITOS"; }
-
-despliegue_preparar() { cache_asegurar "$(despliegue_carpeta)" despliegue_valido despliegue_descargar; }
-
-despliegue_bin() { printf '%s/%s/bin' "$(carpeta_cache)" "$(despliegue_carpeta)"; }
+despliegue_python() { requisitos_python despliegue "$DESPLIEGUE_REQUISITOS"; }
 
 # Un módulo de ese entorno de Python, `-B` para no dejar archivos compilados en el árbol.
-despliegue_modulo() { "$(despliegue_bin)/python" -B -m "$@"; }
+despliegue_modulo() { "$(despliegue_python)" -B -m "$@"; }
 
 # Los manifiestos compuestos, o nada si aquí no hay quien los componga.
 componer_k8s() {
@@ -68,7 +60,7 @@ comprobar_k8s() {
 comprobar_reglas() { AEROALPES_K8S=$1 despliegue_modulo unittest discover --start-directory "$DESPLIEGUE"; }
 
 comprobar_guiones() {
-  "$(despliegue_bin)/shellcheck" --external-sources --source-path "$RAIZ" "$RAIZ/dev" "$RAIZ"/.dev/*.sh "$RAIZ/.ci/run"
+  "$(dirname -- "$(despliegue_python)")/shellcheck" --external-sources --source-path "$RAIZ" "$RAIZ/dev" "$RAIZ"/.dev/*.sh "$RAIZ/.ci/run"
 }
 
 pruebas_despliegue() {

@@ -11,21 +11,13 @@ buscar_chromium() {
   return 1
 }
 
-pagina_carpeta() {
-  local suma
-  suma=$(sha256sum <"$PAGINA_REQUISITOS") || return 1
-  printf 'pagina-%s' "${suma:0:12}"
-}
-
-pagina_valida() { "$1/bin/python" -c 'import axe_core_python, playwright.sync_api' 2>/dev/null; }
-
-pagina_descargar() { venv_crear "$1" 'Playwright y axe-core' --requirement "$PAGINA_REQUISITOS"; }
-
 # Sin navegador lo demás se comprueba igual. Entre paréntesis: si no se puede instalar, `preparar` termina.
-pagina_preparar() { (preparar pagina) && cache_asegurar "$(pagina_carpeta)" pagina_valida pagina_descargar; }
+pagina_preparar() {
+  (preparar pagina) && requisitos_preparar pagina "$PAGINA_REQUISITOS" 'axe_core_python, playwright.sync_api'
+}
 
 pruebas_pagina() {
   [[ -n ${DATABASE_URL:-} ]] || { decir 'sin PostgreSQL no se puede ejecutar' && return 1; }
-  AEROALPES_CHROMIUM=$(buscar_chromium) AEROALPES_PAGINA=$(carpeta_cache)/$(pagina_carpeta)/bin/python \
+  AEROALPES_CHROMIUM=$(buscar_chromium) AEROALPES_PAGINA=$(requisitos_python pagina "$PAGINA_REQUISITOS") \
     en_raiz cargo test --locked --test pagina
 }

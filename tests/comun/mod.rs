@@ -7,6 +7,7 @@ pub mod cosas;
 pub mod crudo;
 pub mod especificacion;
 pub mod intermediario;
+pub mod prueba;
 pub mod servicio;
 
 use std::future::Future;

@@ -5,28 +5,13 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::comun::BaseDePrueba;
-use crate::comun::servicio::{Respuesta, Servicio};
+pub use crate::comun::prueba::Prueba;
+use crate::comun::servicio::Respuesta;
 
 /// Una contraseña que se reconoce si aparece donde no debe.
 pub const PASSWORD: &str = "clave-Sécreta-7391";
 
-/// Un servicio y su base de datos. El servicio va primero: se suelta antes que la base.
-pub struct Prueba {
-    pub servicio: Servicio,
-    pub base: BaseDePrueba,
-}
-
 impl Prueba {
-    pub async fn nueva() -> Self {
-        Self::con(&[]).await
-    }
-
-    /// Con esas variables de entorno además de las necesarias.
-    pub async fn con(entorno: &[(&str, &str)]) -> Self {
-        let base = BaseDePrueba::vacia().await;
-        Self { servicio: Servicio::arrancar(&base, entorno).await, base }
-    }
-
     /// Crea una reserva sin cliente y da su identidad.
     pub async fn reserva(&self) -> String {
         id(&self.servicio.post("/vuelos/reserva", &reserva()).await.con(200))

@@ -2,26 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::comun::BaseDePrueba;
-use crate::comun::servicio::{Respuesta, Servicio};
-
-/// Un servicio y su base de datos. El servicio va primero: se suelta antes que la base.
-pub struct Prueba {
-    pub servicio: Servicio,
-    pub base: BaseDePrueba,
-}
+pub use crate::comun::prueba::Prueba;
+use crate::comun::servicio::Respuesta;
 
 impl Prueba {
-    pub async fn nueva() -> Self {
-        Self::con(&[]).await
-    }
-
-    /// Con esas variables de entorno además de las necesarias.
-    pub async fn con(entorno: &[(&str, &str)]) -> Self {
-        let base = BaseDePrueba::vacia().await;
-        Self { servicio: Servicio::arrancar(&base, entorno).await, base }
-    }
-
     /// Crea una reserva y da su identidad.
     pub async fn reserva(&self) -> String {
         let creada = self.servicio.post("/vuelos/reserva", &reserva()).await.con(200);
