@@ -18,4 +18,5 @@ COMMENT ON COLUMN correos.proximo_intento IS 'Desde cuándo lo puede tomar una i
 COMMENT ON COLUMN correos.respuesta_smtp IS 'El código con que el servidor se negó (RFC 5321), si se negó';
 
 CREATE INDEX correos_por_enviar ON correos (proximo_intento) WHERE terminado_en IS NULL;
+CREATE INDEX correos_no_entregables ON correos (id) WHERE desenlace = 'no-entregable';
 CREATE INDEX correos_por_edad ON correos (terminado_en) WHERE terminado_en IS NOT NULL;

@@ -152,6 +152,10 @@ impl Config {
             let valor = Some(bloqueo.as_millis().to_string());
             return Err(ErrorConfig { variable: "AEROALPES_LOCK_TIMEOUT_MS", valor, esperado });
         }
+        if matches!(self.base, Base::Embebida(_)) && !self.roles.son_todos() {
+            let esperado = "los tres, o DATABASE_URL: el PostgreSQL embebido es de una sola instancia".into();
+            return Err(ErrorConfig { variable: "AEROALPES_ROLES", valor: None, esperado });
+        }
         let todas = self.conexiones + self.conexiones_lectura;
         if matches!(self.base, Base::Embebida(_)) && todas > CONEXIONES_EMBEBIDO {
             let esperado = format!("que con AEROALPES_CONEXIONES_LECTURA no pasen de {CONEXIONES_EMBEBIDO}");
@@ -202,6 +206,14 @@ mod pruebas {
     pub(super) fn leer(variables: &[(&str, &str)]) -> Result<Config, ErrorConfig> {
         let entorno = |nombre: &str| variables.iter().find(|(n, _)| *n == nombre).map(|(_, v)| OsString::from(v));
         Config::leer(&entorno, Opciones::default(), PathBuf::from("/datos"))
+    }
+
+    #[test]
+    fn con_la_base_embebida_una_instancia_hace_los_tres_papeles() {
+        let error = leer(&[("AEROALPES_ROLES", "api")]).err().unwrap();
+        assert_eq!(error.variable, "AEROALPES_ROLES");
+        assert!(leer(&[("AEROALPES_ROLES", "relevo,consumidor,api")]).is_ok());
+        assert!(leer(&[("AEROALPES_ROLES", "api"), ("DATABASE_URL", "postgres://x/y")]).is_ok());
     }
 
     #[test]

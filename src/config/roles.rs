@@ -10,7 +10,7 @@ pub enum Rol {
     Api,
     /// Recibe del bróker y atiende las entregas, de comandos y de eventos.
     Consumidor,
-    /// Publica la bandeja de salida, o la reparte si el bus es el local, y borra lo viejo.
+    /// Publica la bandeja de salida, o la reparte si el bus es el local, borra lo viejo y envía los correos.
     Relevo,
 }
 
@@ -38,6 +38,12 @@ impl Roles {
     #[must_use]
     pub fn tiene(self, rol: Rol) -> bool {
         self.primero == rol || self.demas.contains(&Some(rol))
+    }
+
+    /// Si son los tres.
+    #[must_use]
+    pub fn son_todos(self) -> bool {
+        Rol::TODOS.into_iter().all(|rol| self.tiene(rol))
     }
 
     /// Los nombres, separados por comas y sin repetir.

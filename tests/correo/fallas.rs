@@ -28,11 +28,14 @@ async fn un_no_por_ahora_se_repite_y_un_no_para_siempre_se_aparta_sin_detener_a_
         registrar(&servicio, &format!("rechazado+{n}@ejemplo.co")).await;
     }
     registrar(&servicio, "aplazado+eva@ejemplo.co").await;
+    // El «no» es al servicio, y no a la carta: cuando se arregle, debe salir.
+    registrar(&servicio, "ajeno+luz@ejemplo.co").await;
     registrar(&servicio, "ana@ejemplo.co").await;
     sumidero.esperar("ana@ejemplo.co", 1).await;
     sumidero.esperar("aplazado+eva@ejemplo.co", 1).await;
+    sumidero.esperar("ajeno+luz@ejemplo.co", 1).await;
     esperar_desenlace(&base, "codigo", "no-entregable", 10).await;
-    esperar_desenlace(&base, "codigo", "enviado", 2).await;
+    esperar_desenlace(&base, "codigo", "enviado", 3).await;
     let con_550 = "SELECT count(*) FROM correos WHERE respuesta_smtp = 550 AND intentos = 1";
     assert_eq!(base.contar(con_550).await, 10);
     servicio.registros.esperar("correo no entregable").await;

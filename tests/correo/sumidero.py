@@ -3,6 +3,7 @@
 Lo que hace con cada destinatario lo dice el principio de su dirección, antes del primer signo más:
 
 - `rechazado`: 550, y repite la dirección, como hacen los de verdad.
+- `ajeno`: 554 la primera vez, como quien no admite al servicio y espera al destinatario para decirlo.
 - `aplazado`: 451 la primera vez.
 - `colgado`: la primera vez recibe la carta y no contesta nunca.
 """
@@ -29,6 +30,8 @@ class Sumidero:
         que = direccion.split("+")[0]
         if que == "rechazado":
             return f"550 5.1.1 <{direccion}>: no existe ese usuario"
+        if que == "ajeno" and self.primera_vez(direccion):
+            return "554 5.7.1 no se admiten cartas de ese servidor"
         if que == "aplazado" and self.primera_vez(direccion):
             return f"451 4.7.1 <{direccion}>: intente luego"
         sobre.rcpt_tos.append(direccion)

@@ -27,7 +27,7 @@ class Entornos(unittest.TestCase):
     def test_el_entorno_trae_todo_y_con_version(self):
         dockerfile = texto(".devcontainer/Dockerfile")
         self.assertEqual(list(compose.imagenes_del_dockerfile(dockerfile)), [])
-        for paquete in ("chromium", "maven", "openjdk-17-jdk-headless", "protobuf-compiler", "python3-venv"):
+        for paquete in ("chromium", "maven", "openjdk-17-jdk-headless", "prometheus", "protobuf-compiler", "python3-venv"):
             self.assertIn(f" {paquete} ", dockerfile)
 
     def test_los_dos_entornos_son_el_mismo_y_sirven(self):

@@ -76,6 +76,7 @@ async fn avisa_de_cada_cosa_que_hay_que_mirar() {
         "ninguna instancia saca la bandeja de salida",
         "la bandeja de salida no avanza: el primero espera hace 12",
         "aeroalpes-sub-comandos: la primera entrega espera hace 18",
+        "1 correos no se pudieron entregar",
         "2 letras muertas esperan: «aeroalpes letras-muertas listar»",
     ];
     assert_eq!(avisos.len(), esperados.len(), "{texto}");

@@ -53,7 +53,16 @@ async fn un_tipo_de_contenido_que_falta_o_es_otro_da_415() {
 #[tokio::test]
 async fn una_ruta_que_no_existe_da_404() {
     let prueba = Prueba::nueva().await;
-    for ruta in ["/", "/vuelos", "/vuelos/reserva/", "/Health", "/vuelos/reserva/x/y", "/vuelos%2Freserva", "/docs/x"] {
+    for ruta in [
+        "/x",
+        "/pagina/x",
+        "/vuelos",
+        "/vuelos/reserva/",
+        "/Health",
+        "/vuelos/reserva/x/y",
+        "/vuelos%2Freserva",
+        "/docs/x",
+    ] {
         prueba.servicio.get(ruta).await.problema(404, "ruta-no-existe");
     }
     let enviada = prueba.servicio.post("/nada", &reserva()).await;

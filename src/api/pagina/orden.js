@@ -10,7 +10,8 @@ const ENTRE_PREGUNTAS = 250;
 const PACIENCIA = 30_000;
 
 /**
- * Manda una orden y dibuja su camino. Devuelve la dirección de lo que creó o cambió, ya hecho.
+ * Manda una orden y dibuja su camino. Devuelve la dirección de lo que creó o cambió, ya hecho; nada, si se aceptó y ya no
+ * se puede seguir.
  *
  * @param {string} ruta
  * @param {{cuerpo?: any, sinEsperar?: boolean, evento: string, alContestar?: () => void}} opciones `evento`: el que causa,
@@ -42,11 +43,17 @@ async function seguirComando(recorrido, { ms, cuerpo }, evento) {
   recorrido.marcar("consumidor", "activo");
   recorrido.resumir("Pendiente: aceptado, y aún por cumplir.", "activo");
   let comando = null;
-  await oir(`/comandos/${cuerpo.id_comando}/eventos`, ({ datos }) => {
-    comando = datos;
-    dibujarComando(recorrido, datos);
-    return datos.estado !== "pendiente";
-  });
+  try {
+    await oir(`/comandos/${cuerpo.id_comando}/eventos`, ({ datos }) => {
+      comando = datos;
+      dibujarComando(recorrido, datos);
+      return datos.estado !== "pendiente";
+    });
+  } catch (problema) {
+    // Aceptado está, y se cumplirá: decir que no se hizo invitaría a pedirlo otra vez.
+    recorrido.resumir(`Aceptado, pero ya no se puede seguir: ${problema.message}`, "activo");
+    return null;
+  }
   if (comando.estado === "rechazado") {
     const { problema } = comando;
     recorrido.marcar("base", "mal", { que: "rechazado" });

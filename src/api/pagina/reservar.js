@@ -66,8 +66,9 @@ async function reservar(sinEsperar, alReservar) {
   try {
     const recurso = await ordenar(ruta, { cuerpo: cuerpo(), sinEsperar, evento: "ReservaCreada", alContestar });
     limpiar(forma);
-    avisar(`Reserva …${corta(recurso)} creada.`);
-    alReservar(recurso);
+    // Sin dirección: quedó aceptada, y ya no se puede saber desde aquí cómo termina.
+    avisar(recurso ? `Reserva …${corta(recurso)} creada.` : "La reserva quedó aceptada.");
+    if (recurso) alReservar(recurso);
   } catch (problema) {
     if (!(problema instanceof Problema)) throw problema;
     mostrar(forma, problema);

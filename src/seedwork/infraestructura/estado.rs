@@ -218,6 +218,9 @@ impl Trabajo {
                 avisos.push(format!("{}: la primera entrega espera hace {edad:.0} s", entregas.suscripcion));
             }
         }
+        if self.correos.no_entregables > 0 {
+            avisos.push(format!("{} correos no se pudieron entregar", self.correos.no_entregables));
+        }
         let letras: i64 = self.letras_muertas.iter().map(|letras| letras.cuantas).sum();
         if letras > 0 {
             avisos.push(format!("{letras} letras muertas esperan: «aeroalpes letras-muertas listar»"));
@@ -283,4 +286,5 @@ const COMANDOS: &str = "SELECT count(*) FILTER (WHERE rechazo IS NULL) AS ejecut
      WHERE terminado_en > now() - interval '1 hour'";
 
 const CORREOS: &str = "SELECT count(*) FILTER (WHERE terminado_en IS NULL) AS por_enviar, \
-     count(*) FILTER (WHERE desenlace = 'no-entregable') AS no_entregables FROM correos";
+     count(*) FILTER (WHERE terminado_en IS NOT NULL) AS no_entregables FROM correos \
+     WHERE terminado_en IS NULL OR desenlace = 'no-entregable'";

@@ -57,7 +57,7 @@ where
                 return self.buzon.aplazar(correo, espera).await;
             }
         };
-        self.buzon.terminar(id, desenlace).await?;
+        self.buzon.terminar(correo, desenlace).await?;
         if let (Desenlace::NoEntregable(_), Err(causa)) = (desenlace, fin) {
             error!(%id, %causa, "correo no entregable");
         } else {

@@ -28,7 +28,11 @@ pub trait Buzon: Send + Sync {
     ///
     /// # Errors
     /// Las del almacén.
-    fn terminar(&self, id: IdCorreo, desenlace: Desenlace) -> impl Future<Output = Result<(), Falla>> + Send;
+    fn terminar(
+        &self,
+        correo: &CorreoPendiente,
+        desenlace: Desenlace,
+    ) -> impl Future<Output = Result<(), Falla>> + Send;
 
     /// Devuelve uno, para intentarlo otra vez pasado ese rato. Si otra instancia ya lo tomó, no hace nada.
     ///

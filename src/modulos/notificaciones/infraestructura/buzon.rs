@@ -58,16 +58,19 @@ impl Buzon for BuzonPg {
         filas.into_iter().map(CorreoPendiente::try_from).collect()
     }
 
-    async fn terminar(&self, id: IdCorreo, desenlace: Desenlace) -> Result<(), Falla> {
+    async fn terminar(&self, correo: &CorreoPendiente, desenlace: Desenlace) -> Result<(), Falla> {
         let (nombre, respuesta) = match desenlace {
             Desenlace::Enviado => ("enviado", None),
             Desenlace::Descartado => ("descartado", None),
             Desenlace::NoEntregable(respuesta) => ("no-entregable", respuesta),
         };
         let respuesta = respuesta.map(i16::try_from).transpose().map_err(Falla::interna)?;
+        // Lo enviado, enviado está; lo demás sólo lo decide quien tiene el arriendo, y la cuenta de intentos hace de valla.
         let sql = "UPDATE correos SET terminado_en = clock_timestamp(), desenlace = $2, respuesta_smtp = $3 \
-                   WHERE id = $1 AND terminado_en IS NULL";
-        self.conexiones.ejecutar(query(sql).bind(id.0).bind(nombre).bind(respuesta)).await.map(drop)
+                   WHERE id = $1 AND terminado_en IS NULL AND ($2 = 'enviado' OR intentos = $4)";
+        let intentos = i32::try_from(correo.intentos).map_err(Falla::interna)?;
+        let sql = query(sql).bind(correo.id.0).bind(nombre).bind(respuesta).bind(intentos);
+        self.conexiones.ejecutar(sql).await.map(drop)
     }
 
     async fn aplazar(&self, correo: &CorreoPendiente, espera: Duration) -> Result<(), Falla> {

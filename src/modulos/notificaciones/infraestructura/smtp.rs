@@ -192,13 +192,22 @@ fn numero(codigo: response::Code) -> u16 {
     codigo.into()
 }
 
-/// Lo que el servidor dijo de la carta o de su destinatario.
+/// Lo que el servidor dijo de la carta o de su destinatario. Muchos esperan al `RCPT` para decir que no admiten a quien
+/// envía: eso no es culpa de ninguna carta.
 fn de_la_carta(error: &Error) -> ErrorEnvio {
     match error.status().map(numero) {
-        Some(codigo) if error.is_permanent() => ErrorEnvio::Rechazada(codigo),
+        Some(codigo) if error.is_permanent() && !es_de_acceso(codigo, error) => ErrorEnvio::Rechazada(codigo),
+        Some(codigo) if error.is_permanent() => ErrorEnvio::Acceso(codigo),
         Some(codigo) => ErrorEnvio::Aplazada(codigo),
         None => del_servidor(error),
     }
+}
+
+/// Si el servidor se niega por seguridad o por política: hace falta presentarse (RFC 4954, sección 6), o el estado ampliado
+/// es 5.7.x (RFC 3463, sección 3.8).
+fn es_de_acceso(codigo: u16, error: &Error) -> bool {
+    let ampliado = std::error::Error::source(error).is_some_and(|dicho| dicho.to_string().starts_with("5.7."));
+    ampliado || matches!(codigo, 530 | 534 | 535 | 538)
 }
 
 /// Lo que no tiene que ver con ninguna carta. El texto del error no se usa: el servidor puede repetir en él cualquier cosa.
