@@ -109,7 +109,11 @@ async fn se_ven_el_atraso_su_edad_y_las_letras_muertas_de_cada_topico() {
              '', 'c', 't', now() - interval '3 hours' FROM generate_series(1, 4) n; \
              INSERT INTO letras_muertas (posicion, suscripcion, id_mensaje, topico, clave, tipo, datos, motivo, descartada_en) \
              SELECT n, 's', n::text, 'comandos-reserva', gen_random_uuid(), 't', '', 'm', \
-             CASE WHEN n = 3 THEN now() END FROM generate_series(1, 3) n",
+             CASE WHEN n = 3 THEN now() END FROM generate_series(1, 3) n; \
+             INSERT INTO correos (id, asunto, id_recurso, anotado_en, terminado_en, desenlace) \
+             SELECT gen_random_uuid(), 'codigo', gen_random_uuid(), now() - make_interval(hours => n), \
+             CASE WHEN n > 4 THEN now() END, CASE WHEN n = 5 THEN 'no-entregable' WHEN n = 6 THEN 'enviado' END \
+             FROM generate_series(3, 6) n",
         )
         .await;
     hasta_valer(&prueba, "outbox_pending", &[], 2.0).await;
@@ -120,6 +124,9 @@ async fn se_ven_el_atraso_su_edad_y_las_letras_muertas_de_cada_topico() {
     };
     entre("outbox_oldest_age_seconds", 2.0);
     entre("deliveries_oldest_age_seconds", 3.0);
+    entre("emails_oldest_age_seconds", 4.0);
+    let correos = ["emails_pending", "emails_undeliverable"].map(|nombre| recogida.valor(nombre, &[]));
+    assert_eq!(correos, [Some(2.0), Some(1.0)]);
     let de = |nombre, topico| recogida.valor(nombre, &[("topic", topico)]);
     assert_eq!(de("deliveries_pending", "comandos-usuario"), Some(2.0));
     assert_eq!(de("deliveries_pending", "_OTHER"), Some(2.0), "un tópico que no es nuestro no es una etiqueta");

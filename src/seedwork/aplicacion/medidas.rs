@@ -85,6 +85,9 @@ catalogo! {
     PENDIENTES = "deliveries_pending", Medidor, Recogida, "Entregas por atender, por tópico; cuenta hasta 100000.";
     EDAD_PENDIENTE = "deliveries_oldest_age_seconds", Medidor, Recogida, "Edad de la entrega más vieja por atender; 0 si no hay.";
     LETRAS = "dead_letters", Medidor, Recogida, "Letras muertas que esperan a alguien, por tópico; cuenta hasta 100000.";
+    CORREOS = "emails_pending", Medidor, Recogida, "Correos anotados que no se han enviado; cuenta hasta 100000.";
+    EDAD_CORREO = "emails_oldest_age_seconds", Medidor, Recogida, "Edad del correo más viejo por enviar; 0 si no hay.";
+    CORREOS_PERDIDOS = "emails_undeliverable", Medidor, Recogida, "Correos dados por imposibles que siguen guardados; cuenta hasta 100000.";
     CARRILES = "lanes_owned", Medidor, PorEtiquetas, "Carriles que tenía esta instancia en su último latido; 0 si no pudo latir.";
 }
 

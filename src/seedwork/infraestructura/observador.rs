@@ -11,8 +11,8 @@ use tracing::debug;
 
 use super::conexiones::{Conexiones, PlazosPg};
 use crate::seedwork::aplicacion::medidas::{
-    BASE, BLOQUEADAS, EDAD_PENDIENTE, EDAD_SALIENTE, FONDO, FONDO_ESPERA, FONDO_MAXIMO, LETRAS, OTRO, PENDIENTES,
-    SALIENTES, medir,
+    BASE, BLOQUEADAS, CORREOS, CORREOS_PERDIDOS, EDAD_CORREO, EDAD_PENDIENTE, EDAD_SALIENTE, FONDO, FONDO_ESPERA,
+    FONDO_MAXIMO, LETRAS, OTRO, PENDIENTES, SALIENTES, medir,
 };
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -34,8 +34,17 @@ const SQL: &str = "SELECT 'outbox_pending' AS que, NULL AS topico, count(*)::flo
      UNION ALL SELECT 'deliveries_pending', topico, count(*)::float8 FROM (SELECT topico FROM entregas LIMIT 100000) pendientes GROUP BY topico \
      UNION ALL SELECT 'dead_letters', topico, count(*)::float8 FROM \
      (SELECT topico FROM letras_muertas WHERE descartada_en IS NULL LIMIT 100000) muertas GROUP BY topico \
+     UNION ALL SELECT 'emails_pending', NULL, count(*)::float8 FROM (SELECT 1 FROM correos WHERE terminado_en IS NULL LIMIT 100000) por_enviar \
+     UNION ALL SELECT 'emails_oldest_age_seconds', NULL, coalesce(max(extract(epoch FROM clock_timestamp() - anotado_en)), 0)::float8 \
+     FROM (SELECT anotado_en FROM correos WHERE terminado_en IS NULL LIMIT 100000) por_enviar \
+     UNION ALL SELECT 'emails_undeliverable', NULL, count(*)::float8 FROM \
+     (SELECT 1 FROM correos WHERE desenlace = 'no-entregable' LIMIT 100000) imposibles \
      UNION ALL SELECT 'db_lock_waiting_sessions', NULL, count(*)::float8 FROM pg_stat_activity \
      WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// Las que se leen de PostgreSQL y no son de ningún tópico.
+const SUELTAS: [&str; 7] =
+    [SALIENTES, EDAD_SALIENTE, EDAD_PENDIENTE, CORREOS, EDAD_CORREO, CORREOS_PERDIDOS, BLOQUEADAS];
 
 /// Lo que dijo PostgreSQL: qué, de qué tópico y cuánto.
 pub type Lectura = Arc<Vec<(String, Option<String>, f64)>>;
@@ -93,8 +102,7 @@ impl Observador {
         }
         medir(BASE, Vec::new(), f64::from(u8::from(lectura.is_some())));
         for (que, _, valor) in lectura.iter().flat_map(|lectura| lectura.iter()) {
-            if let Some(nombre) = [SALIENTES, EDAD_SALIENTE, EDAD_PENDIENTE, BLOQUEADAS].into_iter().find(|n| n == que)
-            {
+            if let Some(nombre) = SUELTAS.into_iter().find(|n| n == que) {
                 medir(nombre, Vec::new(), *valor);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::{Receiver, Sender, channel};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -19,6 +19,8 @@ use crate::seedwork::dominio::repositorios::Falla;
 pub const CADA: Duration = Duration::from_millis(200);
 /// Cuántos sucesos se guardan para quien va despacio, entre todos; a quien se le pase alguno se le corta el flujo.
 const CANAL: usize = 4_096;
+/// Cuántos se ponen al día a la vez: una ficha vieja pide mucha historia, y las consultas de los demás no deben esperarla.
+const AL_DIA_A_LA_VEZ: usize = 2;
 
 /// Un suceso, el mismo para todos los que escuchan.
 pub type Compartido<T> = Arc<Suceso<T>>;
@@ -30,12 +32,19 @@ pub struct Mirador<T> {
     /// Hasta dónde se ha contado; nada, mientras nadie escucha.
     contado: Mutex<Option<Visto>>,
     llegada: Notify,
+    poniendose_al_dia: Semaphore,
 }
 
 impl<T: Send + Sync + Clone + 'static> Mirador<T> {
     /// Uno que todavía no mira.
     pub fn nuevo(sucesos: Sucesos<T>) -> Arc<Self> {
-        Arc::new(Self { sucesos, canal: channel(CANAL).0, contado: Mutex::new(None), llegada: Notify::new() })
+        Arc::new(Self {
+            sucesos,
+            canal: channel(CANAL).0,
+            contado: Mutex::new(None),
+            llegada: Notify::new(),
+            poniendose_al_dia: Semaphore::new(AL_DIA_A_LA_VEZ),
+        })
     }
 
     /// Mira hasta que se pida parar. Sin base de datos espera, y después sigue donde estaba.
@@ -181,7 +190,9 @@ impl<T: Send + Sync + Clone + 'static> Flujo<T> {
     /// Lee lo siguiente de lo que se perdió. Cuando no queda nada, empieza a escuchar y lee una vez más: lo que se
     /// confirmó entre tanto puede no llegar por el canal.
     async fn ponerse_al_dia(&mut self) -> Result<(), Falla> {
+        let turno = self.mirador.poniendose_al_dia.acquire().await.map_err(Falla::interna)?;
         let leidos = self.mirador.sucesos.siguientes(&mut self.visto, self.clave).await?;
+        drop(turno);
         self.atrasados = leidos.into_iter();
         if self.visto.completo() {
             match self.canal {

@@ -1,5 +1,6 @@
 //! Recibir un tópico de Pulsar: de él entero o, si las tiene, de cada una de sus particiones.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::acceso::Broker;
 use super::conexion::conectar;
 use super::particiones::asegurar;
 use super::recepcion::Recepcion;
-use super::{ErrorPulsar, Pulso, Topico};
+use super::{ErrorPulsar, Parte, Pulso, Topico};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{Fuente, Vaciado};
 use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
@@ -38,11 +39,23 @@ pub struct Ingesta {
     pub vaciado: Option<Arc<Vaciado>>,
 }
 
+/// Vuelve si una recepción entra en pánico: lo dice en el acto, y deja dicho que Pulsar no se está recibiendo entero.
+async fn vigilar(tareas: &mut JoinSet<()>, parte: &Parte) {
+    while let Some(terminada) = tareas.join_next().await {
+        if let Err(causa) = terminada {
+            error!(%causa, "una recepción terminó en pánico");
+            parte.anotar(false);
+            return;
+        }
+    }
+    pending().await
+}
+
 impl Ingesta {
     /// Recibe hasta que se pida parar, también de las particiones que se añadan mientras tanto.
     pub async fn correr(self, parar: CancellationToken) {
         let (parte, mut racha, mut tareas) = (self.pulso.parte(), Racha::default(), JoinSet::new());
-        let (ingesta, mut vistas) = (Arc::new(self), 0);
+        let (ingesta, mut vistas, mut caida) = (Arc::new(self), 0, false);
         loop {
             let Some(contadas) = parar.run_until_cancelled(ingesta.contar()).await else { break };
             let pausa = match contadas {
@@ -52,10 +65,11 @@ impl Ingesta {
                         let recepcion = Recepcion::de(&ingesta, fuente);
                         tareas.spawn(recepcion.correr(parar.clone()));
                     }
-                    parte.anotar(true);
+                    parte.anotar(!caida);
                     if hay == 0 {
                         // Un tópico sin particiones nunca las tendrá.
-                        break parar.cancelled().await;
+                        tokio::select! { () = parar.cancelled() => {} () = vigilar(&mut tareas, &parte) => {} }
+                        break;
                     }
                     vistas = hay;
                     VIGILIA
@@ -67,8 +81,13 @@ impl Ingesta {
                     racha.pausa()
                 }
             };
-            parar.run_until_cancelled(sleep(pausa)).await;
+            tokio::select! {
+                () = sleep(pausa) => {}
+                () = parar.cancelled() => {}
+                () = vigilar(&mut tareas, &parte) => caida = true,
+            }
         }
+        parar.cancelled().await;
         while let Some(terminada) = tareas.join_next().await {
             if let Err(causa) = terminada {
                 error!(%causa, "una recepción terminó en pánico");
