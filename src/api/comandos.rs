@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::acceso::{Permitido, Puerta};
+use super::en_vivo::EventoDelFlujo;
 use super::en_vivo::perder_permiso;
 use super::fechas::Instante;
 use super::permisos::SuComando;
@@ -99,7 +100,7 @@ async fn dar_resultado(
 /// `/comandos/{id}`; otro en cada cambio; y termina después del que dice cómo terminó.
 #[utoipa::path(get, path = "/comandos/{id}/eventos", tag = "comandos",
     params(("id" = Uuid, Path, description = "El comando")),
-    responses((status = 200, description = "Cómo va, según cambia", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "Cómo va, según cambia", content_type = "text/event-stream", body = EventoDelFlujo),
         (status = 404, description = "Nadie aceptó ese comando", body = Problema),
         (status = 410, description = "Su resultado ya no se guarda", body = Problema)))]
 async fn seguir(

@@ -12,6 +12,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::App;
 use super::permisos::Permiso;
@@ -37,6 +38,21 @@ pub struct EnVivo {
     pub comandos: Arc<Seguidor>,
     lugares: Arc<Semaphore>,
     parar: CancellationToken,
+}
+
+/// Cada evento de un flujo, ya interpretado (HTML, sección 9.2.6). Sólo para la especificación: en OpenAPI 3.1, el esquema
+/// de un `text/event-stream` es el de sus eventos.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "sólo describe lo que escribe axum")]
+pub struct EventoDelFlujo {
+    /// Qué es.
+    event: String,
+    /// Lo que cuenta, en JSON.
+    data: String,
+    /// Hasta dónde se ha contado, para reanudar.
+    id: Option<String>,
+    /// Cuánto esperar antes de volver, en milisegundos.
+    retry: Option<u32>,
 }
 
 /// El lugar que ocupa un flujo hasta que termina.

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::acceso::{Permitido, Puerta};
-use super::en_vivo::perder_permiso;
+use super::en_vivo::{EventoDelFlujo, perder_permiso};
 use super::fechas::Instante;
 use super::paginas::{Parametros, interpretar};
 use super::permisos::Administracion;
@@ -79,7 +79,7 @@ impl<'a> From<&'a EventoDeReserva> for RespuestaEvento<'a> {
 /// no se guarda no se cuenta nada.
 #[utoipa::path(get, path = "/vuelos/reserva/eventos", tag = "vuelos",
     params(ParametrosEventos, ("Last-Event-ID" = Option<String>, Header, description = "La ficha del último evento recibido; sin ella, se cuenta desde ahora")),
-    responses((status = 200, description = "Los eventos, según se confirman", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "Los eventos, según se confirman", content_type = "text/event-stream", body = EventoDelFlujo)))]
 async fn eventos(
     Permitido { app, .. }: Permitido<Administracion>,
     Parametros(ParametrosEventos { desde, id_reserva }): Parametros<ParametrosEventos>,

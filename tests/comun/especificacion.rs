@@ -37,11 +37,25 @@ pub fn comprobar(documento: &Value, metodo: &str, ruta: &str, respuesta: &Respue
     let contenido = &declarada["content"][tipo];
     assert!(contenido.is_object(), "{que} con el tipo «{tipo}», que la especificación no declara");
     let esquemas = Esquemas { documento };
-    let texto = Value::String(respuesta.texto.clone());
-    let cuerpo = if tipo.ends_with("json") { &respuesta.cuerpo } else { &texto };
-    if let Some(falla) = esquemas.falla(&contenido["schema"], cuerpo, "") {
+    let cuerpos = match tipo {
+        "text/event-stream" => respuesta.texto.split("\n\n").filter_map(evento).collect(),
+        tipo if tipo.ends_with("json") => vec![respuesta.cuerpo.clone()],
+        _ => vec![Value::String(respuesta.texto.clone())],
+    };
+    if let Some(falla) = cuerpos.iter().find_map(|cuerpo| esquemas.falla(&contenido["schema"], cuerpo, "")) {
         panic!("{que} con un cuerpo que no es el declarado: {falla}: {}", respuesta.texto);
     }
+}
+
+/// Un evento de un flujo como objeto, o nada si el trozo es sólo un comentario.
+fn evento(trozo: &str) -> Option<Value> {
+    let campo = |linea: &str| {
+        let (nombre, valor) = linea.split_once(": ")?;
+        let numero = valor.parse::<u64>().ok().filter(|_| nombre == "retry");
+        (!nombre.is_empty()).then(|| (nombre.to_owned(), numero.map_or_else(|| valor.into(), Value::from)))
+    };
+    let campos: serde_json::Map<_, _> = trozo.lines().filter_map(campo).collect();
+    (!campos.is_empty()).then(|| campos.into())
 }
 
 /// Las operaciones de la ruta documentada que corresponde a esa; una ruta sin partes variables va primero.

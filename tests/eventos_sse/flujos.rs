@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::apoyo::{FilaBloqueada, Prueba, reserva};
@@ -86,10 +86,7 @@ async fn al_parar_los_flujos_terminan_en_el_acto_y_se_sale_con_cero() {
 #[tokio::test]
 async fn a_quien_va_tan_despacio_que_perderia_algo_se_le_corta() {
     let prueba = Prueba::nueva().await;
-    // Una ventana pequeña: lo que no lee se queda en el servicio, y no en los búferes del sistema.
-    let conexion = TcpSocket::new_v4().unwrap();
-    conexion.set_recv_buffer_size(4096).unwrap();
-    let mut lento = conexion.connect(prueba.servicio.direccion().parse().unwrap()).await.unwrap();
+    let mut lento = TcpStream::connect(prueba.servicio.direccion()).await.unwrap();
     lento
         .write_all(format!("GET {EVENTOS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
         .await

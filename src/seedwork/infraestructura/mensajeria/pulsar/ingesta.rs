@@ -48,7 +48,7 @@ async fn vigilar(tareas: &mut JoinSet<()>, parte: &Parte) {
             return;
         }
     }
-    pending().await
+    pending::<()>().await;
 }
 
 impl Ingesta {
