@@ -84,7 +84,8 @@ mod pruebas {
     use super::*;
 
     fn roles_de(texto: &str) -> Result<[bool; 3], ErrorConfig> {
-        leer(&[("AEROALPES_ROLES", texto)]).map(|config| Rol::TODOS.map(|rol| config.roles.tiene(rol)))
+        leer(&[("AEROALPES_ROLES", texto), ("DATABASE_URL", "postgres://x/y")])
+            .map(|config| Rol::TODOS.map(|rol| config.roles.tiene(rol)))
     }
 
     #[test]
