@@ -99,6 +99,23 @@ async fn reanudar_no_pierde_lo_que_se_confirmo_tarde_con_una_posicion_menor_ni_r
 }
 
 #[tokio::test]
+async fn lo_que_estaba_a_medias_al_abrir_el_flujo_llega_cuando_se_confirma() {
+    let prueba = Prueba::nueva().await;
+    prueba.reserva().await;
+    let tardia = Tardia::nueva(&prueba.base).await;
+    // Sin otra que termine después, para PostgreSQL la tardía ni siquiera había empezado.
+    prueba.reserva().await;
+    let (mut flujo, _) = Flujo::de_reservas(&prueba.servicio, None).await;
+    // Con dos ya escucha en vivo: lo que se lee al ponerse al día se busca de otro modo.
+    for _ in 0..2 {
+        let temprana = prueba.reserva().await;
+        assert_eq!(flujo.siguientes(1).await, [creada(&temprana)]);
+    }
+    let tardia = tardia.confirmar().await;
+    assert_eq!(flujo.siguientes(1).await, [creada(&tardia)]);
+}
+
+#[tokio::test]
 async fn la_ficha_de_cada_evento_reanuda_en_el_siguiente_aunque_llegaran_muchos_a_la_vez() {
     let prueba = Prueba::nueva().await;
     prueba.reserva().await;
