@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use crate::apoyo::{Prueba, cambiar, en_calma};
+use crate::apoyo::{Prueba, cambiar, en_calma, resultado_cuando_exista};
 use crate::comun::servicio::Servicio;
 use crate::comun::{BaseDePrueba, hasta};
 use crate::oyente::{Oyente, publicar};
@@ -113,6 +113,7 @@ async fn lo_que_otro_mande_con_un_dato_dentro_se_aparta_y_no_se_registra() {
         publicar(url, COMANDOS, esquema["data"].as_str(), &[("id", "basura")], datos).await;
     }
     hasta("que se aparte", async || prueba.base.contar("SELECT count(*) FROM letras_muertas").await == 1).await;
+    assert_eq!(resultado_cuando_exista(&prueba.servicio, &otra).await, "rechazado");
     assert_eq!(prueba.resultado(&otra).await["problema"]["puntero"], "/id_usuario");
     prueba.en_calma().await;
     // Se guarda tal cual, porque nada se pierde; quien administra lo descarta.
