@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Lo que comparten los servicios de ./dev: mensajes, procesos de fondo, puertos y carpetas.
 
-readonly PLAZO_ARRANQUE=60 # segundos hasta que un servicio dice que está listo
+readonly PLAZO_ARRANQUE=120 # segundos hasta que un servicio dice que está listo; con la máquina muy ocupada, Pulsar pasa de 60
 readonly PLAZO_PARADA=60   # segundos para una parada ordenada
 
 # --- Mensajes: siempre por la salida de errores, la normal es para los datos ---

@@ -19,7 +19,7 @@ use crate::seedwork::infraestructura::mensajeria::comandos::Leido;
 use crate::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use crate::seedwork::infraestructura::mensajeria::despachador::{Despachador, Salida};
 use crate::seedwork::infraestructura::mensajeria::enrutador::{
-    Enrutador, Rutas, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS,
+    Enrutador, Provocadores, Rutas, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS,
 };
 use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
@@ -142,13 +142,13 @@ impl Mensajes {
             Bus::Pulsar(broker) => Some(Publicador::nuevo(broker.clone(), topicos.clone(), pulso.parte())),
             Bus::Local { .. } => None,
         };
-        let entregas = Entregas::nuevas(conexiones.clone(), publicador.is_some());
+        let entregas = Entregas::nuevas(conexiones.clone(), publicador.is_some(), enrutador.provocadores());
         let (mut carriles, mut ingestas) = (Vec::new(), Vec::new());
         let relevo = roles.tiene(Rol::Relevo).then(|| {
             let suyos = Carriles::nuevos(latidos.clone(), Trabajo::Relevar);
             carriles.push(suyos.clone());
             let bandeja = (conexiones.clone(), suyos, Arc::clone(&aviso));
-            Relevador::nuevo(publicador.as_ref(), bandeja, Arc::clone(&llegadas))
+            Relevador::nuevo(publicador.as_ref(), bandeja, (Arc::clone(&llegadas), enrutador.provocadores()))
         });
         let salida = match &publicador {
             Some(publicador) => Salida::Pulsar(Arc::clone(publicador), atraso.clone(), escritura, aviso),
@@ -209,13 +209,13 @@ impl Relevador {
     fn nuevo(
         publicador: Option<&Arc<Publicador>>,
         (conexiones, carriles, aviso): (Conexiones, Carriles, Arc<Notify>),
-        llegadas: Arc<Notify>,
+        (llegadas, provocadores): (Arc<Notify>, Provocadores),
     ) -> Self {
         match publicador {
             Some(publicador) => {
                 Self::Pulsar(Relevo { conexiones, carriles, publicador: Arc::clone(publicador), aviso })
             }
-            None => Self::Local(BusLocal { conexiones, carriles, aviso, llegadas }),
+            None => Self::Local(BusLocal { conexiones, carriles, aviso, llegadas, provocadores }),
         }
     }
 }

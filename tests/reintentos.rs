@@ -4,6 +4,7 @@ mod comun;
 
 use std::time::Duration;
 
+use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::Provocadores;
 use aeroalpes::seedwork::infraestructura::mensajeria::entregas::{Entrega, Entregas, Pedido};
 use comun::BaseDePrueba;
 use futures_util::future::join_all;
@@ -19,7 +20,7 @@ async fn base() -> (BaseDePrueba, Uuid) {
 }
 
 fn entregas(base: &BaseDePrueba) -> Entregas {
-    Entregas::nuevas(base.conexiones(8), false)
+    Entregas::nuevas(base.conexiones(8), false, Provocadores::default())
 }
 
 /// Pone tantas entregas, cada una con la clave que diga esa expresión de SQL.

@@ -118,10 +118,11 @@ impl Instancia {
         let salida = Salida::Local(conexiones.clone(), Arc::clone(&aviso));
         let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida);
         let (parar, llegadas) = (CancellationToken::new(), Arc::new(Notify::new()));
-        let entregas = Entregas::nuevas(conexiones.clone(), false);
+        let entregas = Entregas::nuevas(conexiones.clone(), false, enrutador.provocadores());
         let [atiende, releva] =
             [Trabajo::Atender, Trabajo::Relevar].map(|trabajo| Carriles::nuevos(conexiones.clone(), trabajo));
-        let bus = BusLocal { conexiones, carriles: releva.clone(), aviso, llegadas: Arc::clone(&llegadas) };
+        let (carriles, avisada) = (releva.clone(), Arc::clone(&llegadas));
+        let bus = BusLocal { conexiones, carriles, aviso, llegadas: avisada, provocadores: enrutador.provocadores() };
         let partes = Consumo { ids, enrutador, mediador, entregas, carriles: atiende.clone(), aviso: llegadas };
         let tarea = consume.then(|| {
             let latidos = [atiende, releva].map(|carriles| tokio::spawn(carriles.mantener(parar.clone())));

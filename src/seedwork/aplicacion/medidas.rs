@@ -182,9 +182,9 @@ pub fn duplicados(cuantos: u64) {
     counter!(DUPLICADOS).increment(cuantos);
 }
 
-/// Se decidió qué hacer con una entrega.
-pub fn entrega(suscripcion: &'static str, desenlace: Desenlace) {
-    counter!(ENTREGAS, "subscription" => suscripcion, "outcome" => desenlace.texto()).increment(1);
+/// Se decidió qué hacer con tantas entregas.
+pub fn entregas(suscripcion: &'static str, desenlace: Desenlace, cuantas: u64) {
+    counter!(ENTREGAS, "subscription" => suscripcion, "outcome" => desenlace.texto()).increment(cuantas);
 }
 
 /// Tantos mensajes salieron de la bandeja de salida hacia el bus.

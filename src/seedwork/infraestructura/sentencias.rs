@@ -14,6 +14,7 @@ pub struct Escritura {
     tabla: &'static str,
     id: Uuid,
     cambia_existente: bool,
+    se_cuenta: bool,
     redactar: Redaccion,
 }
 
@@ -24,7 +25,16 @@ impl Escritura {
         id: impl Into<Uuid>,
         redactar: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
     ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: false, redactar: Box::new(redactar) }
+        Self { tabla, id: id.into(), cambia_existente: false, se_cuenta: true, redactar: Box::new(redactar) }
+    }
+
+    /// El borrado de una fila que puede no estar: con ella o sin ella, lo demás vale.
+    pub fn borrado(
+        tabla: &'static str,
+        id: impl Into<Uuid>,
+        redactar: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
+    ) -> Self {
+        Self { tabla, id: id.into(), cambia_existente: false, se_cuenta: false, redactar: Box::new(redactar) }
     }
 
     /// El cambio de una fila; si al escribir ya no está en la versión que se leyó, la orden falla con
@@ -34,7 +44,7 @@ impl Escritura {
         id: impl Into<Uuid>,
         redactar: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
     ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: true, redactar: Box::new(redactar) }
+        Self { tabla, id: id.into(), cambia_existente: true, se_cuenta: true, redactar: Box::new(redactar) }
     }
 
     /// Si escribe en esa tabla.
@@ -51,24 +61,29 @@ impl Escritura {
     pub const fn cambia_existente(&self) -> bool {
         self.cambia_existente
     }
+
+    /// Si tiene que haber tocado su fila.
+    pub const fn se_cuenta(&self) -> bool {
+        self.se_cuenta
+    }
 }
 
 /// Junta las escrituras y la bandeja de salida en un `WITH` que dice cuántas filas escribió.
 pub fn componer(escrituras: Vec<Escritura>, salida: Vec<Sobre>, contexto: &Contexto) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("WITH ");
-    let cantidad = escrituras.len();
+    let contadas: Vec<_> = escrituras.iter().map(Escritura::se_cuenta).collect();
     for (i, escritura) in escrituras.into_iter().enumerate() {
         sql.push(format_args!("{}e{i} AS (", if i == 0 { "" } else { ", " }));
         (escritura.redactar)(&mut sql);
         sql.push(" RETURNING 1)");
     }
     if !salida.is_empty() {
-        sql.push(if cantidad == 0 { "salida AS (" } else { ", salida AS (" });
+        sql.push(if contadas.is_empty() { "salida AS (" } else { ", salida AS (" });
         escribir_salida(&mut sql, salida, contexto);
         sql.push(")");
     }
     sql.push(" SELECT 0::bigint");
-    for i in 0..cantidad {
+    for (i, _) in contadas.iter().enumerate().filter(|(_, se_cuenta)| **se_cuenta) {
         sql.push(format_args!(" + (SELECT count(*) FROM e{i})"));
     }
     sql

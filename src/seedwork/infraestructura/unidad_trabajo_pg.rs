@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::averias::{Guarda, quitada};
 use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
-use super::mensajeria::resultados::{entrada, resultado};
+use super::mensajeria::resultados::{atendida, entrada, resultado};
 use super::sentencias::{Escritura, componer};
 use super::servicios::ConServicios;
 use super::trazas::{Clase, Tramo};
@@ -171,7 +171,8 @@ impl<S> UnidadTrabajoPg<S> {
 
     /// Envía lo anotado como una sola sentencia: es atómica aunque no haya transacción abierta.
     async fn enviar_lo_anotado(&mut self) -> Result<(), Falla> {
-        let filas_debidas = i64::try_from(self.escrituras.len()).map_err(Falla::interna)?;
+        let filas_debidas = i64::try_from(self.escrituras.iter().filter(|escritura| escritura.se_cuenta()).count())
+            .map_err(Falla::interna)?;
         let (escrituras, salida) = (std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida));
         let topico = salida.first().map(|sobre| sobre.topico);
         let envio = topico.map_or_else(Tramo::ninguno, |topico| Tramo::de_envio(topico, &self.contexto));
@@ -251,6 +252,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
     async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
         // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
         self.anotar_primero(entrada(recepcion));
+        self.escrituras.push(atendida(recepcion));
         if let Some(comando) = &recepcion.comando {
             self.escrituras.push(resultado(comando, fin));
         }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::query;
+use sqlx::query_as;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::carriles::{Carriles, vallada};
-use super::enrutador::{SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
+use super::enrutador::{Provocadores, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
+use super::llegadas::nuevas;
 use super::racha::Racha;
 use crate::carril_propio;
 use crate::seedwork::aplicacion::medidas;
@@ -32,6 +33,8 @@ pub struct BusLocal {
     pub aviso: Arc<Notify>,
     /// A quién se avisa de que hay entregas nuevas.
     pub llegadas: Arc<Notify>,
+    /// De qué eventos no basta anotar que llegaron.
+    pub provocadores: Provocadores,
 }
 
 impl BusLocal {
@@ -63,8 +66,9 @@ impl BusLocal {
         }
     }
 
-    /// Reparte lo que espera en la bandeja de salida: una entrega por mensaje y suscripción, en una sola transacción.
-    /// Devuelve si hizo alguna.
+    /// Reparte lo que espera en la bandeja de salida: una entrega por mensaje y suscripción, en una sola transacción. El
+    /// evento que no provoca nada, y de cuya clave nada espera, queda anotado como recibido sin pasar por las entregas.
+    /// Devuelve si repartió algo.
     /// Con cualquier falla, no se repartió nada.
     async fn repartir(&self) -> Result<bool, Falla> {
         const SQL: &str = concat!(
@@ -72,15 +76,25 @@ impl BusLocal {
             carril_propio!(relevo),
             " ORDER BY posicion LIMIT $2 FOR UPDATE), ",
             "marcadas AS (UPDATE bandeja_salida b SET publicada_en = clock_timestamp() FROM lote ",
-            "WHERE b.posicion = lote.posicion AND b.publicada_en IS NULL RETURNING b.*) ",
-            "INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en) ",
-            "SELECT CASE WHEN topico LIKE 'comandos-%' THEN $3 ELSE $4 END, ",
-            "id::text, topico, clave, tipo, datos, correlacion, traceparent, ocurrido_en FROM marcadas ",
-            "WHERE topico NOT LIKE '%-dlq' ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING",
+            "WHERE b.posicion = lote.posicion AND b.publicada_en IS NULL RETURNING b.*), ",
+            "dirigidas AS (SELECT *, CASE WHEN topico LIKE 'comandos-%' THEN $3 ELSE $4 END AS suscripcion FROM marcadas ",
+            "WHERE topico NOT LIKE '%-dlq'), ",
+            "clasificadas AS (SELECT *, bool_or(suscripcion = $3 OR topico || '/' || tipo = ANY($5)) OVER ",
+            "(PARTITION BY suscripcion, clave ORDER BY posicion) OR EXISTS (SELECT 1 FROM entregas e ",
+            "WHERE e.suscripcion = d.suscripcion AND e.clave = d.clave) AS se_atiende FROM dirigidas d), ",
+            "anotadas AS (INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id::text ",
+            "FROM clasificadas WHERE NOT se_atiende ORDER BY posicion ON CONFLICT DO NOTHING RETURNING 1), ",
+            "guardadas AS (INSERT INTO entregas ",
+            "(suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en) ",
+            "SELECT suscripcion, id::text, topico, clave, tipo, datos, correlacion, traceparent, ocurrido_en ",
+            "FROM clasificadas WHERE se_atiende ORDER BY posicion ON CONFLICT (suscripcion, id_mensaje) DO NOTHING RETURNING 1) ",
+            "SELECT (SELECT count(*) FROM anotadas), (SELECT count(*) FROM guardadas)",
         );
-        let sql = query(vallada(SQL)).bind(self.carriles.id()).bind(LOTE);
-        let filas = self.conexiones.ejecutar(sql.bind(SUSCRIPCION_COMANDOS).bind(SUSCRIPCION_EVENTOS)).await?;
-        medidas::publicados(filas);
-        Ok(filas > 0)
+        let sql = query_as(vallada(SQL)).bind(self.carriles.id()).bind(LOTE).bind(SUSCRIPCION_COMANDOS);
+        let sql = sql.bind(SUSCRIPCION_EVENTOS).bind(self.provocadores.nombres());
+        let filas: Vec<(i64, i64)> = self.conexiones.leer(sql).await?;
+        let repartidas = nuevas(&filas);
+        medidas::publicados(repartidas);
+        Ok(repartidas > 0)
     }
 }

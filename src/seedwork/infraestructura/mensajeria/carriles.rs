@@ -17,8 +17,8 @@ use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Cada cuánto late una instancia. A quien calla tres segundos se le quitan sus carriles: con el
-/// latido siguiente de otra, se mueven en menos de cinco.
-const LATIDO: Duration = Duration::from_secs(1);
+/// latido siguiente de otra, se mueven en menos de cuatro.
+const LATIDO: Duration = Duration::from_millis(500);
 
 /// Condición de SQL: el carril es de `$1` y su arriendo sigue vivo. Sin nada, el de atender; con `relevo`, el de relevar.
 /// Como lista y no como subconsulta: así PostgreSQL recorre el índice en orden y para al llenar el lote, en vez de leer

@@ -1,6 +1,5 @@
 //! El consumo (paso 3 del tutorial): convierte cada mensaje en una orden de la aplicación y la cumple.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ use uuid::Uuid;
 use super::carriles::Carriles;
 use super::comandos::Leido;
 use super::enrutador::{Enrutador, FallaEntrega, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
-use super::entregas::{Entrega, Entregas, Halladas, Pedido};
+use super::entre_manos::EntreManos;
+use super::entregas::{Entrega, Entregas};
 use super::ids::{IdsComando, MEMORIA, VENTANA};
 use super::racha::{ESPERA_DEPENDENCIA, Racha, espera};
 use crate::seedwork::aplicacion::causas::cadena;
@@ -32,8 +32,6 @@ use crate::seedwork::infraestructura::trazas::{Clase as ClaseTramo, Tramo};
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
 const A_LA_VEZ: usize = 12;
-/// De ellas, cuántas pueden ser repetidas: las que fallan siempre no ocupan los lugares de las demás.
-const REPETIDAS: usize = 6;
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
 /// Intentos de un mensaje que falla por un defecto, y no por una dependencia, antes de apartarlo.
@@ -42,9 +40,6 @@ const INTENTOS: i32 = 8;
 const MOTIVO_MAXIMO: usize = 500;
 /// La espera más larga después de un defecto.
 const ESPERA_DEFECTO: Duration = Duration::from_secs(30);
-
-/// Lo que se está atendiendo, por posición: su clave, y si es una repetición.
-type EnCurso = HashMap<i64, (Uuid, bool)>;
 
 /// Atiende las entregas de los carriles de esta instancia.
 pub struct Consumo<F: Fabrica> {
@@ -66,10 +61,10 @@ impl<F: Fabrica> Consumo<F> {
     /// Trabaja hasta que se pida parar; entonces termina lo que empezó.
     pub async fn correr(self, parar: CancellationToken) {
         let consumo = Arc::new(self);
-        let (mut tareas, mut en_curso) = (JoinSet::new(), EnCurso::new());
+        let (mut tareas, mut manos) = (JoinSet::new(), EntreManos::default());
         let mut racha = Racha::default();
         while !parar.is_cancelled() {
-            match consumo.paso(&mut tareas, &mut en_curso).await {
+            match consumo.paso(&mut tareas, &mut manos).await {
                 Ok(()) => {
                     racha.bien();
                 }
@@ -81,33 +76,33 @@ impl<F: Fabrica> Consumo<F> {
                 }
             }
             tokio::select! {
-                Some(terminada) = tareas.join_next() => retirar(terminada, &mut en_curso),
+                Some(terminada) = tareas.join_next() => manos.retirar(terminada),
                 () = consumo.aviso.notified() => {}
                 () = sleep(VISTAZO) => {}
                 () = parar.cancelled() => {}
             }
             while let Some(terminada) = tareas.try_join_next() {
-                retirar(terminada, &mut en_curso);
+                manos.retirar(terminada);
             }
         }
         while tareas.join_next().await.is_some() {}
     }
 
-    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, en_curso: &mut EnCurso) -> Result<(), Falla> {
+    async fn paso(self: &Arc<Self>, tareas: &mut JoinSet<i64>, manos: &mut EntreManos) -> Result<(), Falla> {
         let libres = A_LA_VEZ.saturating_sub(tareas.len());
         if libres == 0 {
             return Ok(());
         }
-        let claves: Vec<_> = en_curso.values().map(|(clave, _)| *clave).collect();
-        let repetidas = en_curso.values().filter(|(_, repetida)| *repetida).count();
-        let pedido = Pedido { cuantas: libres, repetidas: REPETIDAS.saturating_sub(repetidas) };
-        let Halladas { entregas, quedan } = self.entregas.pendientes(self.carriles.id(), &claves, pedido).await?;
-        if quedan {
-            // Lo que se miró puede ser todo de unas pocas claves: con ellas en curso, se ven las demás.
-            self.aviso.notify_one();
+        manos.descartar_lo_caducado();
+        if manos.faltan(libres) {
+            let halladas = self.entregas.pendientes(self.carriles.id(), &manos.claves(), manos.pedido()).await?;
+            if halladas.quedan {
+                // Lo que se miró puede ser todo de unas pocas claves: con ellas en curso, se ven las demás.
+                self.aviso.notify_one();
+            }
+            manos.guardar(halladas.entregas);
         }
-        for entrega in entregas {
-            en_curso.insert(entrega.posicion, (entrega.clave, entrega.repetida()));
+        for entrega in manos.tomar(libres) {
             let consumo = Arc::clone(self);
             let (id, tipo) = (&entrega.id_mensaje, &entrega.tipo);
             let span = info_span!("mensaje", id, tipo, trace_id = traza_de(&entrega.traceparent));
@@ -128,8 +123,12 @@ impl<F: Fabrica> Consumo<F> {
             warn!(id = entrega.id_mensaje, %falla, "avería: no se pudo dar por atendida antes de tiempo");
         }
         let destino = match self.entregar_aparte(entrega).await {
-            Ok(()) => self.confirmar(entrega, Desenlace::Ejecutado).await,
-            Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.confirmar(entrega, Desenlace::Duplicado).await,
+            // La transacción de su efecto ya la quitó.
+            Ok(()) => {
+                anotar(entrega, Desenlace::Ejecutado);
+                Ok(())
+            }
+            Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.repetida(entrega).await,
             Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, rechazo).await,
             Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, &causa.to_string()).await,
             Err(FallaEntrega::Falla(falla @ Falla::Duplicado { .. })) => self.duplicado(entrega, &falla).await,
@@ -144,8 +143,9 @@ impl<F: Fabrica> Consumo<F> {
         }
     }
 
-    async fn confirmar(&self, entrega: &Entrega, desenlace: Desenlace) -> Result<(), Falla> {
-        anotar(entrega, desenlace);
+    /// Ya había tenido su efecto: sólo queda quitarla.
+    async fn repetida(&self, entrega: &Entrega) -> Result<(), Falla> {
+        anotar(entrega, Desenlace::Duplicado);
         self.entregas.confirmar(entrega).await
     }
 
@@ -159,7 +159,7 @@ impl<F: Fabrica> Consumo<F> {
     /// Lo que iba a crear ya existía: o es este mismo mensaje, que ya tuvo su efecto, o de verdad choca con otro.
     async fn duplicado(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
         if self.entregas.ya_recibida(entrega).await? {
-            return self.confirmar(entrega, Desenlace::Duplicado).await;
+            return self.repetida(entrega).await;
         }
         self.rechazar(entrega, Rechazo::from(falla)).await
     }
@@ -235,8 +235,11 @@ impl<F: Fabrica> Consumo<F> {
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
     async fn rechazar(&self, entrega: &Entrega, rechazo: Rechazo) -> Result<(), Falla> {
         match self.mediador.rechazar(contexto(entrega), self.recepcion(entrega), rechazo).await {
-            Ok(()) => self.confirmar(entrega, Desenlace::Rechazado).await,
-            Err(Falla::YaRecibido) => self.confirmar(entrega, Desenlace::Duplicado).await,
+            Ok(()) => {
+                anotar(entrega, Desenlace::Rechazado);
+                Ok(())
+            }
+            Err(Falla::YaRecibido) => self.repetida(entrega).await,
             Err(falla) => Err(falla),
         }
     }
@@ -257,24 +260,11 @@ impl<F: Fabrica> Consumo<F> {
     }
 }
 
-fn retirar(terminada: Result<i64, tokio::task::JoinError>, en_curso: &mut EnCurso) {
-    match terminada {
-        Ok(posicion) => {
-            en_curso.remove(&posicion);
-        }
-        // No se sabe cuál era: se olvidan todas, y la bandeja de entrada para las que se repitan.
-        Err(causa) => {
-            error!(%causa, "una entrega terminó en pánico");
-            en_curso.clear();
-        }
-    }
-}
-
 /// Cuenta qué se hace con una entrega. Su suscripción es un texto de la base de datos: sólo se nombran las nuestras.
 fn anotar(entrega: &Entrega, desenlace: Desenlace) {
     let nuestra =
         [SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS].into_iter().find(|nuestra| *nuestra == entrega.suscripcion);
-    medidas::entrega(nuestra.unwrap_or(OTRO), desenlace);
+    medidas::entregas(nuestra.unwrap_or(OTRO), desenlace, 1);
     if desenlace == Desenlace::Duplicado {
         medidas::duplicados(1);
     }

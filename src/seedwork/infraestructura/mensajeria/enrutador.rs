@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use apache_avro::Schema;
 use serde::de::DeserializeOwned;
@@ -164,6 +165,29 @@ async fn una_vez<F: Fabrica, C: Handler<F::Udt>>(
     })
 }
 
+/// Los eventos que provocan una orden, como `tópico/tipo`. De los demás sólo se anota que llegaron.
+#[derive(Debug, Clone, Default)]
+pub struct Provocadores(Arc<[String]>);
+
+impl Provocadores {
+    fn nombre(topico: &str, tipo: &str) -> String {
+        format!("{topico}/{tipo}")
+    }
+
+    /// Si un evento de ese tópico y ese tipo provoca una orden.
+    #[must_use]
+    pub fn tienen(&self, topico: &str, tipo: &str) -> bool {
+        let nombre = Self::nombre(topico, tipo);
+        self.0.iter().any(|otro| *otro == nombre)
+    }
+
+    /// Sus nombres, para preguntarlo en SQL.
+    #[must_use]
+    pub fn nombres(&self) -> &[String] {
+        &self.0
+    }
+}
+
 /// Las rutas ya reunidas, con los esquemas de sus tópicos.
 pub struct Enrutador<F: Fabrica> {
     rutas: Vec<Ruta<F>>,
@@ -210,6 +234,11 @@ impl<F: Fabrica> Enrutador<F> {
     fn ruta(&self, topico: &str, tipo: &str) -> Option<&Ruta<F>> {
         let es_ese = |ruta: &&Ruta<F>| ruta.tipo == tipo || (tipo.is_empty() && ruta.sin_tipo);
         self.rutas.iter().filter(|ruta| ruta.topico == topico).find(es_ese)
+    }
+
+    /// Los eventos que provocan una orden.
+    pub fn provocadores(&self) -> Provocadores {
+        Provocadores(self.eventos.iter().map(|ruta| Provocadores::nombre(ruta.topico, ruta.tipo)).collect())
     }
 
     /// Recibe un evento y, en la misma transacción, cumple la orden que provoca, si provoca alguna.

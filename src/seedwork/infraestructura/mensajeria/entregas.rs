@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::carriles::vallada;
+use super::enrutador::Provocadores;
 use super::resultados::guardado;
 use crate::carril_propio;
-use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
@@ -17,6 +17,8 @@ use crate::seedwork::infraestructura::conexiones::Conexiones;
 
 /// Entregas que se miran para hallar las que pueden atenderse.
 const VENTANA: i64 = 300;
+/// Lo que pueden ocupar en memoria las que se hallan de una vez, en bytes, además de la última.
+const BYTES: i64 = 8 * 1024 * 1024;
 /// Lo que separa, como mínimo, dos vueltas de entregas que esperaron a una dependencia, entre todas las instancias.
 const HUECO: Duration = Duration::from_millis(5);
 /// Lo más lejos que se da un hueco: más allá, los huecos se juntan.
@@ -86,14 +88,15 @@ pub struct Pedido {
 macro_rules! primeras {
     ($cuales:literal, $limite:literal) => {
         concat!(
-            "(SELECT * FROM (SELECT *, count(*) OVER () AS vistas FROM (SELECT posicion, suscripcion, id_mensaje, topico, ",
+            "(SELECT * FROM (SELECT *, count(*) OVER () AS vistas, sum(octet_length(datos)) OVER (ORDER BY posicion) ",
+            "- octet_length(datos) AS bytes_antes FROM (SELECT posicion, suscripcion, id_mensaje, topico, ",
             "clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, intentos, esperas, reintentada_en, recibida_en FROM entregas WHERE ",
             carril_propio!(),
             " AND ",
             $cuales,
             " AND clave <> ALL($2) ORDER BY posicion LIMIT $3) miradas) ventana ",
             "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = ventana.suscripcion ",
-            "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) ",
+            "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) AND bytes_antes <= $6 ",
             "ORDER BY posicion LIMIT ",
             $limite,
             ")"
@@ -115,74 +118,19 @@ impl Entrega {
     }
 }
 
-/// Un mensaje recién llegado de un bróker.
-#[derive(Debug, Clone)]
-pub struct Llegada {
-    /// La suscripción.
-    pub suscripcion: &'static str,
-    /// La identidad del mensaje.
-    pub id_mensaje: String,
-    /// El tópico.
-    pub topico: &'static str,
-    /// La clave de orden.
-    pub clave: Uuid,
-    /// El nombre del evento o comando.
-    pub tipo: String,
-    /// El dato de Avro con nuestro esquema o, si no se pudo leer, tal como llegó.
-    pub datos: Vec<u8>,
-    /// La correlación.
-    pub correlacion: String,
-    /// La traza.
-    pub traceparent: String,
-    /// Cuándo se publicó.
-    pub publicado_en: OffsetDateTime,
-    /// Por qué no se pudo leer, si no se pudo.
-    pub ilegible: Option<String>,
-}
-
 /// Las entregas. Sólo muestra las de los carriles de la instancia que llama.
 #[derive(Clone)]
 pub struct Entregas {
-    conexiones: Conexiones,
+    pub(super) conexiones: Conexiones,
     por_broker: bool,
+    pub(super) provocadores: Provocadores,
 }
 
 impl Entregas {
-    /// Las entregas sobre ese fondo de conexiones; con bróker, las letras muertas también salen por él.
-    pub const fn nuevas(conexiones: Conexiones, por_broker: bool) -> Self {
-        Self { conexiones, por_broker }
-    }
-
-    /// Guarda lo que llegó de un bróker, en orden. Lo que ya había llegado se ignora, y se cuenta.
-    ///
-    /// # Errors
-    /// Las de la base de datos; con cualquiera, no se guardó nada.
-    pub async fn recibir(&self, llegadas: &[Llegada]) -> Result<(), Falla> {
-        let sql = "INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, \
-                   publicado_en, ilegible) \
-                   SELECT suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible \
-                   FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], \
-                   $7::text[], $8::text[], $9::timestamptz[], $10::text[]) WITH ORDINALITY AS l(suscripcion, id_mensaje, topico, clave, tipo, datos, \
-                   correlacion, traceparent, publicado_en, ilegible, orden) \
-                   WHERE $11 OR NOT EXISTS (SELECT 1 FROM bandeja_entrada e \
-                   WHERE e.suscripcion = l.suscripcion AND e.id_mensaje = l.id_mensaje) ORDER BY orden \
-                   ON CONFLICT (suscripcion, id_mensaje) DO NOTHING";
-        let columna = |dato: fn(&Llegada) -> String| llegadas.iter().map(dato).collect::<Vec<_>>();
-        let sql = query(sql)
-            .bind(columna(|l| l.suscripcion.to_owned()))
-            .bind(columna(|l| l.id_mensaje.clone()))
-            .bind(columna(|l| l.topico.to_owned()))
-            .bind(llegadas.iter().map(|l| l.clave).collect::<Vec<_>>())
-            .bind(columna(|l| l.tipo.clone()))
-            .bind(llegadas.iter().map(|l| l.datos.clone()).collect::<Vec<_>>())
-            .bind(columna(|l| l.correlacion.clone()))
-            .bind(columna(|l| l.traceparent.clone()))
-            .bind(llegadas.iter().map(|l| l.publicado_en).collect::<Vec<_>>())
-            .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>())
-            .bind(quitada(Guarda::BandejaEntrada));
-        let nuevas = self.conexiones.ejecutar(sql).await?;
-        medidas::duplicados(u64::try_from(llegadas.len()).unwrap_or_default().saturating_sub(nuevas));
-        Ok(())
+    /// Las entregas sobre ese fondo de conexiones; con bróker, las letras muertas también salen por él. De los eventos
+    /// que no son de los provocadores basta anotar que llegaron.
+    pub const fn nuevas(conexiones: Conexiones, por_broker: bool, provocadores: Provocadores) -> Self {
+        Self { conexiones, por_broker, provocadores }
     }
 
     /// Las entregas que ya pueden atenderse: la primera de cada clave, sin las claves que están en curso.
@@ -203,7 +151,8 @@ impl Entregas {
         );
         let [cuantas, repetidas] =
             [pedido.cuantas, pedido.repetidas].map(|limite| i64::try_from(limite).unwrap_or(i64::MAX));
-        let sql = query_as(vallada(SQL)).bind(dueno).bind(en_curso).bind(VENTANA).bind(cuantas).bind(repetidas);
+        let sql =
+            query_as(vallada(SQL)).bind(dueno).bind(en_curso).bind(VENTANA).bind(cuantas).bind(repetidas).bind(BYTES);
         let filas: Vec<Fila> = self.conexiones.leer(sql).await?;
         let quedan = filas.iter().any(|fila| fila.vistas == VENTANA);
         Ok(Halladas { entregas: filas.into_iter().map(|fila| fila.entrega).collect(), quedan })

@@ -6,7 +6,10 @@ use rand::RngExt;
 
 /// La espera después de la primera falla; se dobla en cada una.
 const PRIMERA: Duration = Duration::from_millis(100);
-/// La espera más larga por una dependencia: cuando vuelve, se nota enseguida.
+/// La pausa más larga de quien insiste con una dependencia: es uno por trabajo e instancia, y todo lo demás lo espera a
+/// él. Con dos segundos, de los cinco que se prometen para volver a moverse casi la mitad se iba en esta pausa.
+const PAUSA_MAXIMA: Duration = Duration::from_millis(500);
+/// La espera más larga de una entrega a la que le faltó una dependencia: son muchas, y no deben volver todas a la vez.
 pub const ESPERA_DEPENDENCIA: Duration = Duration::from_secs(2);
 
 /// Cuánto esperar después de tantas fallas: el doble cada vez hasta ese máximo, entre la mitad y el total, al azar (*back-off*
@@ -36,7 +39,7 @@ impl Racha {
     /// Cuánto esperar antes de volver a intentarlo.
     #[must_use]
     pub fn pausa(&self) -> Duration {
-        espera(self.0.saturating_sub(1), ESPERA_DEPENDENCIA)
+        espera(self.0.saturating_sub(1), PAUSA_MAXIMA)
     }
 }
 
@@ -62,5 +65,9 @@ mod pruebas {
         assert!(racha.pausa() >= Duration::from_millis(200));
         assert!(racha.bien() && !racha.bien());
         assert!(racha.fallo() && racha.pausa() <= Duration::from_millis(100));
+        for _ in 0..20 {
+            racha.fallo();
+        }
+        assert!(racha.pausa() >= Duration::from_millis(250) && racha.pausa() <= Duration::from_millis(500));
     }
 }

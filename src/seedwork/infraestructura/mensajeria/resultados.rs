@@ -74,6 +74,15 @@ pub fn entrada(recepcion: &Recepcion) -> Escritura {
     })
 }
 
+/// La entrega deja de estar pendiente en la misma transacción que su efecto: nadie puede hallarla ya cumplida.
+pub fn atendida(recepcion: &Recepcion) -> Escritura {
+    let (suscripcion, id) = (recepcion.suscripcion.clone(), recepcion.id_mensaje.clone());
+    Escritura::borrado("entregas", Uuid::now_v7(), move |sql| {
+        sql.push("DELETE FROM entregas WHERE suscripcion = ").push_bind(suscripcion);
+        sql.push(" AND id_mensaje = ").push_bind(id);
+    })
+}
+
 /// La fila del resultado de un comando.
 pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Escritura {
     let ComandoRecibido { id, nombre, recurso, recibido_en } = comando.clone();

@@ -21,7 +21,7 @@ use super::{ErrorPulsar, Parte};
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Fuente;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
-use crate::seedwork::infraestructura::mensajeria::entregas::Llegada;
+use crate::seedwork::infraestructura::mensajeria::llegadas::Llegada;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Mensajes que se guardan de una vez, como mucho.

@@ -1,0 +1,107 @@
+//! Lo que llega: se guarda para atenderlo o, si no provoca nada, se anota que llegó.
+
+use std::collections::HashSet;
+
+use sqlx::query_as;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::enrutador::SUSCRIPCION_EVENTOS;
+use super::entregas::Entregas;
+use crate::seedwork::aplicacion::medidas::{self, Desenlace};
+use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
+
+/// Un mensaje recién llegado de un bróker.
+#[derive(Debug, Clone)]
+pub struct Llegada {
+    /// La suscripción.
+    pub suscripcion: &'static str,
+    /// La identidad del mensaje.
+    pub id_mensaje: String,
+    /// El tópico.
+    pub topico: &'static str,
+    /// La clave de orden.
+    pub clave: Uuid,
+    /// El nombre del evento o comando.
+    pub tipo: String,
+    /// El dato de Avro con nuestro esquema o, si no se pudo leer, tal como llegó.
+    pub datos: Vec<u8>,
+    /// La correlación.
+    pub correlacion: String,
+    /// La traza.
+    pub traceparent: String,
+    /// Cuándo se publicó.
+    pub publicado_en: OffsetDateTime,
+    /// Por qué no se pudo leer, si no se pudo.
+    pub ilegible: Option<String>,
+}
+
+/// Cuántas eran nuevas, dadas las que se anotaron y las que se guardaron para atenderlas; de las primeras ya consta que
+/// se recibieron.
+pub(super) fn nuevas(filas: &[(i64, i64)]) -> u64 {
+    let contar = |filas: i64| u64::try_from(filas).unwrap_or_default();
+    let (anotadas, guardadas) =
+        filas.first().map_or((0, 0), |(anotadas, guardadas)| (contar(*anotadas), contar(*guardadas)));
+    medidas::entregas(SUSCRIPCION_EVENTOS, Desenlace::Ejecutado, anotadas);
+    anotadas + guardadas
+}
+
+impl Entregas {
+    /// Guarda lo que llegó de un bróker, en orden. Lo que ya había llegado se ignora, y se cuenta. El evento que no
+    /// provoca nada, y de cuya clave nada espera, queda anotado como recibido sin pasar por las entregas.
+    ///
+    /// # Errors
+    /// Las de la base de datos; con cualquiera, no se guardó nada.
+    pub async fn recibir(&self, llegadas: &[Llegada]) -> Result<(), Falla> {
+        const SQL: &str = "WITH llegadas AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], \
+            $6::bytea[], $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::boolean[]) WITH ORDINALITY AS \
+            l(suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, \
+            se_anota, orden) WHERE $12 OR NOT EXISTS (SELECT 1 FROM bandeja_entrada e \
+            WHERE e.suscripcion = l.suscripcion AND e.id_mensaje = l.id_mensaje)), \
+            clasificadas AS (SELECT *, se_anota AND NOT EXISTS (SELECT 1 FROM entregas e \
+            WHERE e.suscripcion = l.suscripcion AND e.clave = l.clave) AS basta_anotar FROM llegadas l), \
+            anotadas AS (INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id_mensaje \
+            FROM clasificadas WHERE basta_anotar ORDER BY orden ON CONFLICT DO NOTHING RETURNING 1), \
+            guardadas AS (INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, \
+            traceparent, publicado_en, ilegible) SELECT suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, \
+            traceparent, publicado_en, ilegible FROM clasificadas WHERE NOT basta_anotar ORDER BY orden \
+            ON CONFLICT (suscripcion, id_mensaje) DO NOTHING RETURNING 1) \
+            SELECT (SELECT count(*) FROM anotadas), (SELECT count(*) FROM guardadas)";
+        let columna = |dato: fn(&Llegada) -> String| llegadas.iter().map(dato).collect::<Vec<_>>();
+        let sql = query_as(SQL)
+            .bind(columna(|l| l.suscripcion.to_owned()))
+            .bind(columna(|l| l.id_mensaje.clone()))
+            .bind(columna(|l| l.topico.to_owned()))
+            .bind(llegadas.iter().map(|l| l.clave).collect::<Vec<_>>())
+            .bind(columna(|l| l.tipo.clone()))
+            .bind(llegadas.iter().map(|l| l.datos.clone()).collect::<Vec<_>>())
+            .bind(columna(|l| l.correlacion.clone()))
+            .bind(columna(|l| l.traceparent.clone()))
+            .bind(llegadas.iter().map(|l| l.publicado_en).collect::<Vec<_>>())
+            .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>())
+            .bind(self.se_anotan(llegadas))
+            .bind(quitada(Guarda::BandejaEntrada));
+        let filas: Vec<(i64, i64)> = self.conexiones.leer(sql).await?;
+        let llegaron = u64::try_from(llegadas.len()).unwrap_or_default();
+        medidas::duplicados(llegaron.saturating_sub(nuevas(&filas)));
+        Ok(())
+    }
+
+    /// De cuáles basta anotar que llegaron. De la que va detrás de otra de su clave que sí se atiende, no: se
+    /// adelantaría.
+    fn se_anotan(&self, llegadas: &[Llegada]) -> Vec<bool> {
+        let mut atendidas = HashSet::new();
+        let se_anota = |llegada: &Llegada| {
+            let basta = llegada.suscripcion == SUSCRIPCION_EVENTOS
+                && llegada.ilegible.is_none()
+                && !self.provocadores.tienen(llegada.topico, &llegada.tipo)
+                && !atendidas.contains(&llegada.clave);
+            if !basta && llegada.suscripcion == SUSCRIPCION_EVENTOS {
+                atendidas.insert(llegada.clave);
+            }
+            basta
+        };
+        llegadas.iter().map(se_anota).collect()
+    }
+}
