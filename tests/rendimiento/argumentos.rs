@@ -1,0 +1,105 @@
+//! Lo que se pide en la línea de órdenes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+/// Con menos rondas no hay veredicto.
+pub const RONDAS: u32 = 5;
+
+/// Una corrida.
+#[derive(Debug, Clone)]
+pub struct Argumentos {
+    /// Cuántas veces se mide cada camino.
+    pub rondas: u32,
+    /// Cuánto dura cada tanda, en segundos.
+    pub segundos: u64,
+    /// Las únicas claves que se miden, si no se quieren todas.
+    pub solo: Vec<String>,
+    /// Cuánto dura el remojo; cero, si no se quiere.
+    pub remojo: Duration,
+    /// Si se mide cómo se comporta con la base llena.
+    pub crecimiento: bool,
+    /// Si los datos y los registros se dejan donde están.
+    pub conservar: bool,
+    /// El programa que se mide.
+    pub programa: PathBuf,
+}
+
+impl Argumentos {
+    /// Lee la línea de órdenes; si no sirve, o pide ayuda, da el código con que terminar.
+    pub fn leer() -> Result<Self, ExitCode> {
+        let leidos = orden().try_get_matches().map_err(|error| {
+            let codigo = u8::try_from(error.exit_code()).unwrap_or(2);
+            let escrito = error.print();
+            ExitCode::from(if escrito.is_ok() { codigo } else { 2 })
+        })?;
+        Ok(Self::de(&leidos))
+    }
+
+    fn de(leidos: &ArgMatches) -> Self {
+        let minutos: u64 = leidos.get_one("remojo").copied().unwrap_or(5);
+        let remojo = if leidos.get_flag("sin-remojo") { 0 } else { minutos };
+        let programa = leidos.get_one::<PathBuf>("programa").cloned();
+        Self {
+            rondas: leidos.get_one("rondas").copied().unwrap_or(RONDAS),
+            segundos: leidos.get_one("segundos").copied().unwrap_or(3),
+            solo: leidos.get_many::<String>("solo").into_iter().flatten().cloned().collect(),
+            remojo: Duration::from_mins(remojo),
+            crecimiento: !leidos.get_flag("sin-crecimiento"),
+            conservar: leidos.get_flag("conservar"),
+            programa: programa.unwrap_or_else(|| env!("CARGO_BIN_EXE_aeroalpes").into()),
+        }
+    }
+
+    /// Si hay que medir lo que lleva esa clave.
+    pub fn mide(&self, clave: &str) -> bool {
+        match clave {
+            "remojo" if self.remojo.is_zero() => false,
+            "crecimiento" if !self.crecimiento => false,
+            clave => self.solo.is_empty() || self.solo.iter().any(|pedida| pedida == clave),
+        }
+    }
+
+    /// Si la corrida vale para publicar: todo, y con las rondas que hacen falta.
+    pub fn es_entera(&self) -> bool {
+        self.solo.is_empty() && self.crecimiento && !self.remojo.is_zero() && self.rondas >= RONDAS
+    }
+}
+
+fn orden() -> Command {
+    let numero = |nombre: &'static str, ayuda: &'static str| Arg::new(nombre).long(nombre).value_name("N").help(ayuda);
+    let bandera =
+        |nombre: &'static str, ayuda: &'static str| Arg::new(nombre).long(nombre).help(ayuda).action(ArgAction::SetTrue);
+    Command::new("rendimiento")
+        .about("Mide el servicio contra su límite, en la misma corrida y en la misma máquina")
+        .override_usage("./dev rendimiento [OPCIONES]")
+        .after_help(
+            "Sin opciones mide todo, escribe docs/rendimiento.json y docs/rendimiento.svg, y termina con 1 si no se cumple \
+             alguna meta; con 2, si algo no se pudo medir. Con --solo, o con menos de 5 rondas, no escribe nada.",
+        )
+        .arg(numero("rondas", "Cuántas veces se mide cada camino [5]").value_parser(value_parser!(u32).range(1..)))
+        .arg(numero("segundos", "Cuánto dura cada tanda [3]").value_parser(value_parser!(u64).range(1..=600)))
+        .arg(
+            Arg::new("solo")
+                .long("solo")
+                .value_name("CLAVES")
+                .help("Lo único que se mide, separado por comas [todo]")
+                .value_delimiter(',')
+                .value_parser(PossibleValuesParser::new(crate::claves())),
+        )
+        .arg(numero("remojo", "Minutos de remojo [5]").value_parser(value_parser!(u64).range(1..=1440)))
+        .arg(bandera("sin-remojo", "No hace el remojo"))
+        .arg(bandera("sin-crecimiento", "No mide con la base llena"))
+        .arg(
+            Arg::new("programa")
+                .long("programa")
+                .value_name("RUTA")
+                .help("El programa que se mide [el recién construido]")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(bandera("conservar", "Deja los datos y los registros al terminar"))
+}
