@@ -13,58 +13,50 @@ use super::escenario::{Escenario, topico};
 use super::pulsar_solo::PulsarSolo;
 use crate::Fallo;
 use crate::instancia::Instancia;
-use crate::medida::{Camino, Resultados, Tanda, Unidad, alternar};
+use crate::medida::{Camino, Resultados, Unidad, alternar};
 use crate::mundo::Mundo;
-use crate::uso::{con_rss_maximo, cpu};
 use crate::wrk;
 
 /// El camino en `--solo`, en el JSON y en las metas.
-pub const CLAVE: &str = "post-202";
+pub const CLAVE: &str = "comando-202";
+/// Con qué se cargan las rutas que reservan.
+pub const GUION: &str = "reservar";
+const RUTA: &str = "/vuelos/reserva-comando";
 const CONEXIONES: [u32; 3] = [1, 16, 64];
 /// Lo más que se espera el primer mensaje.
 const PLAZO: Duration = Duration::from_secs(20);
 
 /// Mide el camino con cada número de conexiones.
 pub async fn medir(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fallo> {
-    let escenario = Escenario::nuevo(mundo, "aceptar", 0).await?;
+    let (segundos, escenario) = (mundo.argumentos.segundos, Escenario::nuevo(mundo, "aceptar", 0).await?);
     let servicio = escenario.arrancar(mundo, "api").await?;
     let muestra = muestra(&escenario, &servicio).await?;
     let solo = PulsarSolo::nuevo(&escenario.broker()?, topico(COMANDOS)?).await?;
     for conexiones in CONEXIONES {
         let limite = async || {
             let en_vuelo = usize::try_from(conexiones)?;
-            Ok(solo.enviar_durante(&muestra, en_vuelo, Duration::from_secs(mundo.argumentos.segundos)).await?.por_segundo())
+            Ok(solo.enviar_durante(&muestra, en_vuelo, Duration::from_secs(segundos)).await?.por_segundo())
         };
-        let tanda = async || tanda(mundo, &escenario, &servicio, conexiones).await;
+        let cargar = async || wrk::correr(conexiones, segundos, &url(&servicio), GUION).await;
+        let tanda = async || escenario.medir(&servicio, cargar()).await;
         let rondas = alternar(mundo.argumentos.rondas, tanda, limite).await?;
         let titulo = "POST /vuelos/reserva-comando → 202".to_owned();
         resultados.anotar(Camino { clave: CLAVE, titulo, conexiones, unidad: Unidad::PorSegundo, rondas });
     }
-    servicio.parar().await
-}
-
-async fn tanda(mundo: &Mundo, escenario: &Escenario, servicio: &Instancia, conexiones: u32) -> Result<Tanda, Fallo> {
-    let antes = cpu(servicio.pid)?;
-    let carga = wrk::correr(conexiones, mundo.argumentos.segundos, &url(servicio), GUION);
-    let (carga, rss_mib) = con_rss_maximo(&[servicio.pid], carga).await?;
-    let carga = carga?;
-    let atraso = escenario.por_recibir(&topico(COMANDOS)?).await?;
-    Ok(carga.tanda(cpu(servicio.pid)? - antes, rss_mib, atraso))
+    servicio.parar().await?;
+    Ok(())
 }
 
 /// La dirección que acepta comandos.
 pub fn url(servicio: &Instancia) -> String {
-    format!("{}/vuelos/reserva-comando", servicio.url)
+    format!("{}{RUTA}", servicio.url)
 }
 
 /// Un comando tal como lo publica el servicio.
 pub async fn muestra(escenario: &Escenario, servicio: &Instancia) -> Result<Message, Fallo> {
     let cliente = conectar(&escenario.broker()?).await?;
     let mut observador = observador(&cliente, COMANDOS).await?;
-    let http = reqwest::Client::builder().no_proxy().timeout(PLAZO).build()?;
-    let cuerpo = include_str!("../guiones/reserva.json");
-    let aceptado = http.post(url(servicio)).header("content-type", "application/json").body(cuerpo).send().await?;
-    aceptado.error_for_status()?;
+    escenario.reservar(servicio, RUTA).await?;
     let visto = timeout(PLAZO, observador.next()).await.map_err(|_| "no se vio en Pulsar el comando aceptado")?;
     let mensaje = visto.ok_or("el observador se cerró")??;
     let propiedades = mensaje.metadata().properties.iter().map(|par| (par.key.clone(), par.value.clone())).collect();

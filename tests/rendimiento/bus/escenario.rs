@@ -11,9 +11,14 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use url::Url;
 
+use super::COMANDOS;
 use crate::Fallo;
+use crate::carga::Carga;
 use crate::instancia::Instancia;
+use crate::limites::CUERPO;
+use crate::medida::Tanda;
 use crate::mundo::Mundo;
+use crate::uso::{con_rss_maximo, cpu};
 
 /// Lo más que tarda la administración de Pulsar en contestar.
 const PLAZO: Duration = Duration::from_secs(10);
@@ -63,6 +68,13 @@ impl Escenario {
         mundo.arrancar(&entorno).await
     }
 
+    /// Hace una reserva por esa ruta.
+    pub async fn reservar(&self, servicio: &Instancia, ruta: &str) -> Result<(), Fallo> {
+        let solicitud = self.http.post(format!("{}{ruta}", servicio.url)).header("content-type", "application/json");
+        solicitud.body(CUERPO).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Cómo se llega a su base.
     pub fn opciones(&self) -> Result<PgConnectOptions, Fallo> {
         Ok(PgConnectOptions::from_str(self.base.as_str())?)
@@ -77,6 +89,26 @@ impl Escenario {
     pub fn broker(&self) -> Result<Broker, Fallo> {
         let espacio = Espacio::from_str(&self.espacio).map_err(|_| "el espacio de nombres no vale")?;
         Ok(Broker { url: Url::parse(&self.pulsar)?, ficha: None, autoridades: None, espacio, particionado: None })
+    }
+
+    /// Corre una carga y cuenta lo que costó a una instancia y lo que quedó aquí por mover.
+    pub async fn medir(
+        &self,
+        servicio: &Instancia,
+        carga: impl Future<Output = Result<Carga, Fallo>>,
+    ) -> Result<Tanda, Fallo> {
+        let antes = cpu(servicio.pid)?;
+        let (carga, rss_mib) = con_rss_maximo(&[servicio.pid], carga).await?;
+        let (carga, gastado) = (carga?, cpu(servicio.pid)? - antes);
+        Ok(carga.tanda(gastado, rss_mib, self.atraso().await?))
+    }
+
+    /// Lo que queda por publicar, por recibir y por atender.
+    pub async fn atraso(&self) -> Result<i64, Fallo> {
+        let sql =
+            "SELECT (SELECT count(*) FROM bandeja_salida WHERE publicada_en IS NULL) + (SELECT count(*) FROM entregas)";
+        let aqui: i64 = sqlx::query_scalar(sql).fetch_one(&mut self.conectar().await?).await?;
+        Ok(aqui + self.por_recibir(&topico(COMANDOS)?).await?)
     }
 
     /// Cuántos mensajes de un tópico no ha confirmado todavía la suscripción del servicio.

@@ -88,12 +88,7 @@ impl PulsarSolo {
     }
 
     /// Lo mismo, con copias de un mensaje, cada una con su clave, mientras dure.
-    pub async fn enviar_durante(
-        &self,
-        muestra: &Message,
-        en_vuelo: usize,
-        duracion: Duration,
-    ) -> Result<Ritmo, Fallo> {
+    pub async fn enviar_durante(&self, muestra: &Message, en_vuelo: usize, duracion: Duration) -> Result<Ritmo, Fallo> {
         let fin = Instant::now() + duracion;
         let copias = std::iter::from_fn(|| (Instant::now() < fin).then(|| copia(muestra)));
         self.enviar(copias, en_vuelo).await

@@ -11,10 +11,10 @@ use super::aceptar::{self, muestra};
 use super::escenario::{Escenario, topico};
 use super::flota::{Flota, Trabajo};
 use super::pulsar_solo::{PulsarSolo, copia};
-use super::{ATRASO, COMANDOS};
+use super::{COMANDOS, PARADO, VISTAZO};
 use crate::Fallo;
 use crate::carga::Carga;
-use crate::http::limite_insercion;
+use crate::limites::{self, Muestra};
 use crate::medida::{Camino, Resultados, Tanda, Unidad, alternar};
 use crate::mundo::Mundo;
 use crate::uso::con_rss_maximo;
@@ -22,37 +22,35 @@ use crate::wrk;
 
 /// El camino en `--solo`, en el JSON y en las metas.
 pub const CLAVE: &str = "vaciado";
+/// Los comandos que esperan.
+const ATRASO: u32 = 50_000;
 /// Las conexiones de la sentencia única con que se compara.
 const CONEXIONES: u32 = 16;
 /// Con cuántas se aceptan los comandos del atraso, y cuánto dura cada empujón.
 const EMPUJON: (u32, u64) = (64, 1);
 /// Los envíos sin recibo a la vez con que se llena el tópico del límite: ese tiempo no se mide.
 const EN_VUELO: usize = 500;
-/// Cada cuánto se mira cuánto falta.
-const VISTAZO: Duration = Duration::from_millis(200);
-/// Lo más que puede pasar sin que termine ninguno.
-const PARADO: Duration = Duration::from_secs(60);
 
 /// Mide el vaciado con una instancia.
 pub async fn medir(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fallo> {
-    let cuantos = mundo.argumentos.tamano(50_000);
+    let cuantos = mundo.argumentos.escalar(ATRASO);
     let escenario = Escenario::nuevo(mundo, "vaciado", 0).await?;
     let servicio = escenario.arrancar(mundo, "api").await?;
-    let muestra = muestra(&escenario, &servicio).await?;
+    let mensaje = muestra(&escenario, &servicio).await?;
+    servicio.parar().await?;
+    let servicio = mundo.arrancar(&[("AEROALPES_ROLES", "api")]).await?;
+    let reserva = Muestra::tomar(mundo, &servicio).await?;
     servicio.parar().await?;
     let solo = PulsarSolo::nuevo(&escenario.broker()?, topico(COMANDOS)?).await?;
     let limite = async || {
-        let recibir = async {
-            solo.enviar((0..cuantos).map(|_| copia(&muestra)), EN_VUELO).await?;
-            solo.recibir(cuantos).await
-        };
-        let recibir = recibir.await?.por_segundo();
-        Ok(limite_insercion(mundo, CONEXIONES).await?.min(recibir))
+        solo.enviar((0..cuantos).map(|_| copia(&mensaje)), EN_VUELO).await?;
+        let recibir = solo.recibir(cuantos).await?.por_segundo();
+        Ok(limites::insercion(mundo, &reserva, CONEXIONES, mundo.argumentos.segundos).await?.min(recibir))
     };
     let tanda = async || vaciar(mundo, &escenario, cuantos, 1).await;
     let rondas = alternar(mundo.argumentos.rondas, tanda, limite).await?;
-    let titulo = format!("{cuantos} comandos en espera, cumplidos");
-    resultados.anotar(Camino { clave: CLAVE, titulo, conexiones: 1, unidad: Unidad::PorSegundo, rondas });
+    let titulo = format!("vaciado de {cuantos} comandos en espera");
+    resultados.anotar(Camino { clave: CLAVE, titulo, conexiones: CONEXIONES, unidad: Unidad::PorSegundo, rondas });
     Ok(())
 }
 
@@ -69,9 +67,7 @@ pub async fn vaciar(mundo: &Mundo, escenario: &Escenario, cuantos: u32, instanci
     fin?;
     let gastado = flota.cpu()? - nacer;
     flota.parar().await?;
-    let atraso: i64 = sqlx::query_scalar(ATRASO).fetch_one(&mut conexion).await?;
-    let por_recibir = escenario.por_recibir(&topico(COMANDOS)?).await?;
-    Ok(cumplidos(&mut conexion, desde).await?.tanda(gastado, rss_mib, atraso + por_recibir))
+    Ok(cumplidos(&mut conexion, desde).await?.tanda(gastado, rss_mib, escenario.atraso().await?))
 }
 
 /// Acepta comandos por HTTP, sin nadie que los cumpla, hasta que esperen tantos; dice cuántos esperan.
