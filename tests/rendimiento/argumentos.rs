@@ -25,6 +25,8 @@ pub struct Argumentos {
     pub crecimiento: bool,
     /// Si los datos y los registros se dejan donde están.
     pub conservar: bool,
+    /// Dónde se escriben los resultados, aunque la corrida no sea entera.
+    pub salida: Option<PathBuf>,
     /// El programa que se mide.
     pub programa: PathBuf,
 }
@@ -51,6 +53,7 @@ impl Argumentos {
             remojo: Duration::from_mins(remojo),
             crecimiento: !leidos.get_flag("sin-crecimiento"),
             conservar: leidos.get_flag("conservar"),
+            salida: leidos.get_one("salida").cloned(),
             programa: programa.unwrap_or_else(|| env!("CARGO_BIN_EXE_aeroalpes").into()),
         }
     }
@@ -72,8 +75,12 @@ impl Argumentos {
 
 fn orden() -> Command {
     let numero = |nombre: &'static str, ayuda: &'static str| Arg::new(nombre).long(nombre).value_name("N").help(ayuda);
-    let bandera =
-        |nombre: &'static str, ayuda: &'static str| Arg::new(nombre).long(nombre).help(ayuda).action(ArgAction::SetTrue);
+    let ruta = |nombre: &'static str, ayuda: &'static str| {
+        Arg::new(nombre).long(nombre).value_name("RUTA").help(ayuda).value_parser(value_parser!(PathBuf))
+    };
+    let bandera = |nombre: &'static str, ayuda: &'static str| {
+        Arg::new(nombre).long(nombre).help(ayuda).action(ArgAction::SetTrue)
+    };
     Command::new("rendimiento")
         .about("Mide el servicio contra su límite, en la misma corrida y en la misma máquina")
         .override_usage("./dev rendimiento [OPCIONES]")
@@ -94,12 +101,7 @@ fn orden() -> Command {
         .arg(numero("remojo", "Minutos de remojo [5]").value_parser(value_parser!(u64).range(1..=1440)))
         .arg(bandera("sin-remojo", "No hace el remojo"))
         .arg(bandera("sin-crecimiento", "No mide con la base llena"))
-        .arg(
-            Arg::new("programa")
-                .long("programa")
-                .value_name("RUTA")
-                .help("El programa que se mide [el recién construido]")
-                .value_parser(value_parser!(PathBuf)),
-        )
+        .arg(ruta("programa", "El programa que se mide [el recién construido]"))
+        .arg(ruta("salida", "La carpeta donde se escriben los resultados, sean cuales sean [docs, si la corrida es entera]"))
         .arg(bandera("conservar", "Deja los datos y los registros al terminar"))
 }

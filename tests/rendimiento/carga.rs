@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::medida::Tanda;
+use crate::medida::{Tanda, contado};
 
 /// El resumen de una carga.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,19 +17,17 @@ pub struct Carga {
 }
 
 impl Carga {
-    #[expect(clippy::cast_precision_loss, reason = "ninguna carga llega a 2^52 operaciones")]
     pub fn por_segundo(&self) -> f64 {
-        self.operaciones as f64 / self.duracion.as_secs_f64()
+        contado(self.operaciones) / self.duracion.as_secs_f64()
     }
 
     /// Esta carga y lo que costó: segundos de procesador, MiB y lo que quedó por mover.
-    #[expect(clippy::cast_precision_loss, reason = "ninguna carga llega a 2^52 operaciones")]
     pub fn tanda(&self, cpu: f64, rss_mib: f64, atraso: i64) -> Tanda {
         Tanda {
             por_segundo: self.por_segundo(),
             p50_ms: self.p50_ms,
             p99_ms: self.p99_ms,
-            cpu_us: cpu * 1e6 / self.operaciones.max(1) as f64,
+            cpu_us: cpu * 1e6 / contado(self.operaciones.max(1)),
             rss_mib,
             atraso,
             errores: self.errores,

@@ -128,11 +128,25 @@ impl Resultados {
         self.caminos.push(camino);
     }
 
+    /// Si eso no se pudo medir, lo dice y lo recuerda; lo demás se mide igual.
+    pub fn si_no_se_pudo(&mut self, clave: &'static str, medido: Result<(), Fallo>) {
+        if let Err(fallo) = medido {
+            eprintln!("rendimiento: {clave}: no se pudo medir: {fallo}");
+            self.sin_medir.push((clave, fallo.to_string()));
+        }
+    }
+
     /// Guarda un dato suelto y lo cuenta.
     pub fn anotar_cifra(&mut self, cifra: Cifra) {
         println!("{}", crate::tabla::fila_de_cifra(&cifra));
         self.cifras.push(cifra);
     }
+}
+
+/// Una cuenta, para dividirla.
+#[expect(clippy::cast_precision_loss, reason = "ninguna cuenta llega a 2^52")]
+pub const fn contado(cuantos: u64) -> f64 {
+    cuantos as f64
 }
 
 /// El valor de en medio; con un número par, la media de los dos. Sin ninguno, no es un número.

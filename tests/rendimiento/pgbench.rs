@@ -1,6 +1,5 @@
 //! Los límites de PostgreSQL: `pgbench -M prepared`, con el mismo servidor, las mismas conexiones y la misma sentencia.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::Fallo;
 use crate::mundo::Mundo;
+use crate::wrk::programa;
 
 /// Cuánto más que la tanda se espera a que termine.
 const MARGEN: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ pub struct Guion<'a> {
 pub async fn correr(mundo: &Mundo, conexiones: u32, segundos: u64, guion: &Guion<'_>) -> Result<f64, Fallo> {
     let ruta = mundo.carpeta.join(format!("{}.sql", guion.nombre));
     std::fs::write(&ruta, guion.sql)?;
-    let mut orden = Command::new(programa());
+    let mut orden = Command::new(programa("AEROALPES_PGBENCH", "pgbench"));
     orden.args(["--no-vacuum", "--protocol", "prepared", "--jobs", "1", "--client", &conexiones.to_string()]);
     orden.args(["--time", &segundos.to_string()]).arg("--file").arg(&ruta);
     for (variable, valor) in guion.variables {
@@ -37,7 +37,9 @@ pub async fn correr(mundo: &Mundo, conexiones: u32, segundos: u64, guion: &Guion
     orden.stdin(Stdio::null()).kill_on_drop(true).process_group(0);
     let salida = timeout(Duration::from_secs(segundos) + MARGEN, orden.output()).await;
     let salida = salida.map_err(|_| "pgbench no terminó a tiempo")?.map_err(|error| {
-        format!("no se pudo lanzar pgbench: {error}. Use ./dev rendimiento, que lo busca, o instale el paquete postgresql")
+        format!(
+            "no se pudo lanzar pgbench: {error}. Use ./dev rendimiento, que lo busca, o instale el paquete postgresql"
+        )
     })?;
     let texto = String::from_utf8_lossy(&salida.stdout);
     let tps = texto.lines().find_map(|linea| linea.strip_prefix("tps = ")?.split(' ').next()?.parse::<f64>().ok());
@@ -45,11 +47,4 @@ pub async fn correr(mundo: &Mundo, conexiones: u32, segundos: u64, guion: &Guion
         let errores = String::from_utf8_lossy(&salida.stderr);
         format!("pgbench no midió nada ({}): {texto}{errores}", guion.nombre).into()
     })
-}
-
-/// El de Debian que está en `PATH` es un guion de Perl que elige versión: se prefiere el programa de verdad.
-fn programa() -> PathBuf {
-    let versiones = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let programas = versiones.map(|version| version.path().join("bin/pgbench")).filter(|ruta| ruta.is_file());
-    programas.max().unwrap_or_else(|| "pgbench".into())
 }

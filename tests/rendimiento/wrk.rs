@@ -1,5 +1,6 @@
 //! La carga por HTTP: `wrk`, desde otro proceso, por el bucle local.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,9 +18,14 @@ const MARCA: &str = "medida ";
 /// Cuánto más que la tanda se espera a que termine.
 const MARGEN: Duration = Duration::from_secs(30);
 
+/// El programa que dice esa variable, que pone `./dev rendimiento`, o el que haya en `PATH`.
+pub fn programa(variable: &str, nombre: &str) -> OsString {
+    std::env::var_os(variable).unwrap_or_else(|| nombre.into())
+}
+
 /// Carga esa dirección con tantas conexiones durante unos segundos; el guion dice qué se pide.
 pub async fn correr(conexiones: u32, segundos: u64, url: &str, guion: &str) -> Result<Carga, Fallo> {
-    let mut orden = Command::new("wrk");
+    let mut orden = Command::new(programa("AEROALPES_WRK", "wrk"));
     // Un hilo: en dos núcleos, los otros son para lo que se mide.
     orden.args(["--threads", "1", "--connections", &conexiones.to_string(), "--timeout", "10s"]);
     orden.args(["--duration", &format!("{segundos}s"), "--script", &format!("{guion}.lua"), url]);
