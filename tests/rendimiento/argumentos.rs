@@ -23,6 +23,8 @@ pub struct Argumentos {
     pub remojo: Duration,
     /// Si se mide cómo se comporta con la base llena.
     pub crecimiento: bool,
+    /// Entre cuánto se dividen los atrasos y lo que llena la base.
+    pub escala: u32,
     /// Si los datos y los registros se dejan donde están.
     pub conservar: bool,
     /// Dónde se escriben los resultados, aunque la corrida no sea entera.
@@ -52,6 +54,7 @@ impl Argumentos {
             solo: leidos.get_many::<String>("solo").into_iter().flatten().cloned().collect(),
             remojo: Duration::from_mins(remojo),
             crecimiento: !leidos.get_flag("sin-crecimiento"),
+            escala: leidos.get_one("escala").copied().unwrap_or(1),
             conservar: leidos.get_flag("conservar"),
             salida: leidos.get_one("salida").cloned(),
             programa: programa.unwrap_or_else(|| env!("CARGO_BIN_EXE_aeroalpes").into()),
@@ -67,9 +70,14 @@ impl Argumentos {
         }
     }
 
+    /// Una cantidad grande, a la escala que se pidió.
+    pub fn escalar(&self, cantidad: u32) -> u32 {
+        (cantidad / self.escala).max(1)
+    }
+
     /// Si la corrida vale para publicar: todo, y con las rondas que hacen falta.
     pub fn es_entera(&self) -> bool {
-        self.solo.is_empty() && self.crecimiento && !self.remojo.is_zero() && self.rondas >= RONDAS
+        self.solo.is_empty() && self.crecimiento && !self.remojo.is_zero() && self.rondas >= RONDAS && self.escala == 1
     }
 }
 
@@ -99,6 +107,10 @@ fn orden() -> Command {
                 .value_parser(PossibleValuesParser::new(crate::claves())),
         )
         .arg(numero("remojo", "Minutos de remojo [5]").value_parser(value_parser!(u64).range(1..=1440)))
+        .arg(
+            numero("escala", "Divide los atrasos y lo que llena la base: para probar el programa, no el servicio [1]")
+                .value_parser(value_parser!(u32).range(1..)),
+        )
         .arg(bandera("sin-remojo", "No hace el remojo"))
         .arg(bandera("sin-crecimiento", "No mide con la base llena"))
         .arg(ruta("programa", "El programa que se mide [el recién construido]"))

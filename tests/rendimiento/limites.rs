@@ -79,7 +79,8 @@ pub async fn preparar(mundo: &Mundo) -> Result<(), Fallo> {
             "CREATE TABLE IF NOT EXISTS {APARTE}.{tabla} (LIKE public.{tabla} INCLUDING ALL); TRUNCATE {APARTE}.{tabla};"
         )
     });
-    mundo.ejecutar(&format!("CREATE SCHEMA IF NOT EXISTS {APARTE}; {} CHECKPOINT", tablas.concat())).await
+    mundo.ejecutar(&format!("CREATE SCHEMA IF NOT EXISTS {APARTE}; {}", tablas.concat())).await?;
+    mundo.punto_de_control().await
 }
 
 /// Lo mismo que `POST /vuelos/reserva`: la misma sentencia, con la reserva y su fila de la bandeja de salida.

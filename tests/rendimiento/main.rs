@@ -2,7 +2,9 @@
 
 mod argumentos;
 mod arranques;
+mod bus;
 mod carga;
+mod crecimiento;
 mod dibujo;
 mod http;
 mod informe;
@@ -14,9 +16,9 @@ mod metas;
 mod mundo;
 mod pgbench;
 #[path = "../caos/procesos.rs"]
-#[expect(dead_code, reason = "aquí se usa sólo una parte")]
 mod procesos;
 mod remojo;
+mod reparto;
 #[path = "../caos/servicios.rs"]
 #[expect(dead_code, reason = "aquí se usa sólo una parte")]
 mod servicios;
@@ -40,7 +42,8 @@ use mundo::Mundo;
 type Fallo = Box<dyn Error + Send + Sync>;
 
 /// Las claves que admite `--solo`, por grupos, en el orden en que se miden.
-const CLAVES: [&[&str]; 3] = [arranques::CLAVES, http::CLAVES, remojo::CLAVES];
+const CLAVES: [&[&str]; 6] =
+    [arranques::CLAVES, http::CLAVES, bus::CLAVES, reparto::CLAVES, crecimiento::CLAVES, remojo::CLAVES];
 
 /// Todas las claves que admite `--solo`.
 fn claves() -> Vec<&'static str> {
@@ -96,6 +99,9 @@ async fn correr(argumentos: &Argumentos, mundo: &Mundo) -> Result<ExitCode, Fall
     println!("{}", tabla::cabecera());
     arranques::medir(mundo, &mut resultados).await;
     http::medir(mundo, &mut resultados).await;
+    bus::medir(mundo, &mut resultados).await;
+    reparto::medir(mundo, &mut resultados).await;
+    crecimiento::medir(mundo, &mut resultados).await;
     remojo::medir(mundo, &mut resultados).await;
     concluir(argumentos, &maquina, &resultados)
 }

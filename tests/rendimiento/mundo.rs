@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
@@ -127,7 +127,16 @@ impl Mundo {
 
     /// Deja vacías las tablas que crecen, con ninguna instancia en marcha.
     pub async fn vaciar(&self) -> Result<(), Fallo> {
-        self.ejecutar(&format!("TRUNCATE {DE_USO}; CHECKPOINT")).await
+        self.ejecutar(&format!("TRUNCATE {DE_USO}")).await?;
+        self.punto_de_control().await
+    }
+
+    /// Lleva al disco lo que el servidor tenga pendiente: si no, lo llevaría mientras se mide. Es cosa del superusuario.
+    pub async fn punto_de_control(&self) -> Result<(), Fallo> {
+        let clave = std::fs::read_to_string(self.carpeta.join("postgresql/clave"))?;
+        let opciones = self.postgres.opciones()?.username("postgres").password(clave.trim()).database("postgres");
+        PgConnection::connect_with(&opciones).await?.execute("CHECKPOINT").await?;
+        Ok(())
     }
 
     /// Lo que rodea al servicio en producción: registro a `info`, métricas, la base y Pulsar.

@@ -15,7 +15,7 @@ use super::{COMANDOS, PARADO, VISTAZO};
 use crate::Fallo;
 use crate::carga::Carga;
 use crate::limites::{self, Muestra};
-use crate::medida::{Camino, Resultados, Tanda, Unidad, alternar};
+use crate::medida::{Camino, Resultados, Tanda, Unidad, alternar, contado};
 use crate::mundo::Mundo;
 use crate::uso::con_rss_maximo;
 use crate::wrk;
@@ -38,6 +38,7 @@ pub async fn medir(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fal
     let servicio = escenario.arrancar(mundo, "api").await?;
     let mensaje = muestra(&escenario, &servicio).await?;
     servicio.parar().await?;
+    limites::preparar(mundo).await?;
     let servicio = mundo.arrancar(&[("AEROALPES_ROLES", "api")]).await?;
     let reserva = Muestra::tomar(mundo, &servicio).await?;
     servicio.parar().await?;
@@ -66,6 +67,8 @@ pub async fn vaciar(mundo: &Mundo, escenario: &Escenario, cuantos: u32, instanci
     let (fin, rss_mib) = con_rss_maximo(&flota.pids(), fin).await?;
     fin?;
     let gastado = flota.cpu()? - nacer;
+    // La memoria, de una sola: es lo que se compara con los demás caminos.
+    let rss_mib = rss_mib / contado(u64::try_from(instancias)?);
     flota.parar().await?;
     Ok(cumplidos(&mut conexion, desde).await?.tanda(gastado, rss_mib, escenario.atraso().await?))
 }

@@ -66,7 +66,7 @@ async fn crecer(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fallo>
     for (numero, tamano) in Tamano::todos(mundo).into_iter().enumerate() {
         let escenario = Escenario::nuevo(mundo, &format!("crecimiento_{numero}"), 0).await?;
         let servicio = escenario.arrancar(mundo, "api").await?;
-        let coste = relleno::llenar(&escenario, &servicio, tamano).await?;
+        let coste = relleno::llenar(mundo, &escenario, &servicio, tamano).await?;
         if tamano.recibidos > 0 {
             resultados.anotar_cifra(cifra("crecimiento-relleno", tamano.titulo("llenar la base"), "s", coste.segundos));
             resultados.anotar_cifra(cifra("crecimiento-base", tamano.titulo("la base"), "MiB", coste.mib));
@@ -91,7 +91,7 @@ async fn crecer(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fallo>
 impl Llena {
     /// Una ronda. Lo que dejaron las anteriores se quita: la base sigue siendo del tamaño que dice.
     async fn medir(&mut self, mundo: &Mundo, con_vaciado: bool) -> Result<(), Fallo> {
-        relleno::restaurar(&self.escenario, self.tamano).await?;
+        relleno::restaurar(mundo, &self.escenario, self.tamano).await?;
         let url = &self.servicio.url;
         let (reservar, leer) = (format!("{url}/vuelos/reserva"), format!("{url}/{}", self.tamano.reservas));
         let tanda = self.tanda(mundo, &reservar, "reservar").await?;

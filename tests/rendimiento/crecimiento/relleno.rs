@@ -8,6 +8,7 @@ use crate::Fallo;
 use crate::bus::escenario::Escenario;
 use crate::instancia::Instancia;
 use crate::limites::{PRIMERA, SEMBRADA};
+use crate::mundo::Mundo;
 
 /// Lo que costó.
 pub struct Coste {
@@ -26,7 +27,12 @@ const RECIBIDOS: &str = "INSERT INTO bandeja_entrada (suscripcion, id_mensaje, r
     now() - interval '1 year' * (1 - n::float8 / $3) FROM generate_series(0, $3 - 1) AS n";
 
 /// Llena la base hasta ese tamaño, con todo en el disco y con estadísticas al acabar.
-pub async fn llenar(escenario: &Escenario, servicio: &Instancia, tamano: Tamano) -> Result<Coste, Fallo> {
+pub async fn llenar(
+    mundo: &Mundo,
+    escenario: &Escenario,
+    servicio: &Instancia,
+    tamano: Tamano,
+) -> Result<Coste, Fallo> {
     escenario.reservar(servicio, "/vuelos/reserva").await?;
     let mut conexion = escenario.conectar().await?;
     conexion.execute("CREATE TABLE reserva_muestra AS SELECT * FROM reservas LIMIT 1").await?;
@@ -34,21 +40,21 @@ pub async fn llenar(escenario: &Escenario, servicio: &Instancia, tamano: Tamano)
     let inicio = Instant::now();
     sembrar(&mut conexion, RESERVAS, tamano.reservas).await?;
     sembrar(&mut conexion, RECIBIDOS, tamano.recibidos).await?;
-    asentar(&mut conexion).await?;
+    asentar(mundo, &mut conexion).await?;
     let segundos = inicio.elapsed().as_secs_f64();
     let sql = "SELECT pg_database_size(current_database())::float8 / (1024 * 1024)";
     Ok(Coste { segundos, mib: sqlx::query_scalar(sql).fetch_one(&mut conexion).await? })
 }
 
 /// Quita lo que guardaron las rondas anteriores; no de la más llena, donde no se nota.
-pub async fn restaurar(escenario: &Escenario, tamano: Tamano) -> Result<(), Fallo> {
+pub async fn restaurar(mundo: &Mundo, escenario: &Escenario, tamano: Tamano) -> Result<(), Fallo> {
     let mut conexion = escenario.conectar().await?;
     conexion.execute("TRUNCATE bandeja_salida, resultados_comando, entregas").await?;
     if tamano.recibidos == 0 {
         conexion.execute("TRUNCATE reservas, bandeja_entrada").await?;
         sembrar(&mut conexion, RESERVAS, tamano.reservas).await?;
     }
-    asentar(&mut conexion).await
+    asentar(mundo, &mut conexion).await
 }
 
 async fn sembrar(conexion: &mut PgConnection, sql: &'static str, cuantas: u32) -> Result<(), Fallo> {
@@ -58,9 +64,9 @@ async fn sembrar(conexion: &mut PgConnection, sql: &'static str, cuantas: u32) -
 }
 
 /// Sin trabajo atrasado del servidor, que si no, caería en lo que se mide.
-async fn asentar(conexion: &mut PgConnection) -> Result<(), Fallo> {
-    for sql in ["VACUUM ANALYZE reservas", "VACUUM ANALYZE bandeja_entrada", "CHECKPOINT"] {
+async fn asentar(mundo: &Mundo, conexion: &mut PgConnection) -> Result<(), Fallo> {
+    for sql in ["VACUUM ANALYZE reservas", "VACUUM ANALYZE bandeja_entrada"] {
         conexion.execute(sql).await?;
     }
-    Ok(())
+    mundo.punto_de_control().await
 }

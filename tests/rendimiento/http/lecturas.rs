@@ -37,6 +37,7 @@ async fn con_reservas(mundo: &Mundo) -> Result<Instancia, Fallo> {
     let instancia = mundo.arrancar(&[("AEROALPES_ROLES", "api")]).await?;
     let muestra = Muestra::tomar(mundo, &instancia).await?;
     muestra.sembrar(mundo).await?;
-    mundo.ejecutar("TRUNCATE bandeja_salida; CHECKPOINT").await?;
+    mundo.ejecutar("TRUNCATE bandeja_salida").await?;
+    mundo.punto_de_control().await?;
     Ok(instancia)
 }
