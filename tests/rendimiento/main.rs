@@ -14,7 +14,6 @@ mod metas;
 mod mundo;
 mod pgbench;
 #[path = "../caos/procesos.rs"]
-#[expect(dead_code, reason = "aquí se usa sólo una parte")]
 mod procesos;
 mod remojo;
 #[path = "../caos/servicios.rs"]
