@@ -24,8 +24,6 @@ carga_buscar() {
   return 1
 }
 
-carga_bibliotecas() { printf '%s' "$(carpeta_cache)/$CARGA_CARPETA/usr/lib/$(uname -m)-linux-gnu"; }
-
 carga_valido() {
   local programa
   for programa in "$1"/usr/bin/wrk "$1"/usr/lib/postgresql/*/bin/pgbench; do
@@ -49,9 +47,10 @@ carga_preparar() {
     cache_asegurar "$CARGA_CARPETA" carga_valido carga_descargar || true # si no se pudo, se instalan
   fi
   preparar carga
-  # Lo que está instalado no necesita esas bibliotecas.
-  [[ $(buscar_wrk) != "$(carpeta_cache)"/* && $(buscar_pgbench) != "$(carpeta_cache)"/* ]] ||
-    export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(carga_bibliotecas)
+  # Lo que está instalado no necesita sus bibliotecas.
+  [[ $(buscar_wrk)$(buscar_pgbench) == *"/$CARGA_CARPETA/"* ]] || return 0
+  LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(carpeta_cache)/$CARGA_CARPETA/usr/lib/$(uname -m)-linux-gnu
+  export LD_LIBRARY_PATH
 }
 
 # Quien mide se construye antes: al construirlo, cargo deja un servicio con las características que piden las pruebas, y

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::maquina::Maquina;
-use crate::medida::{Camino, Unidad};
+use crate::medida::{Camino, Unidad, contado};
 use crate::metas::razon_exigida;
 
 const ANCHO: f64 = 920.0;
@@ -23,7 +23,7 @@ const ESTILO: &str = "\
 
 /// El dibujo entero.
 pub fn dibujar(caminos: &[Camino], maquina: &Maquina) -> String {
-    let alto = caminos.iter().fold(ARRIBA, |alto, _| alto + RENGLON) + 30.0;
+    let alto = ARRIBA + RENGLON * contado(caminos.len() as u64) + 30.0;
     let uno = IZQUIERDA + ESCALA;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {ANCHO} {alto}\" role=\"img\" aria-labelledby=\"t\">\n\
