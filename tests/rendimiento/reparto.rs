@@ -52,7 +52,7 @@ async fn repartir(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fall
 }
 
 fn camino(instancias: u32, particiones: u32) -> Camino {
-    let titulo = format!("vaciado: {instancias} instancias, {particiones} particiones");
+    let titulo = format!("vaciado: instancias {instancias}, particiones {particiones}");
     Camino { clave: CLAVE, titulo, conexiones: instancias, unidad: Unidad::PorSegundo, rondas: Vec::new() }
 }
 
