@@ -5,6 +5,7 @@ mod relleno;
 use crate::Fallo;
 use crate::bus::escenario::Escenario;
 use crate::bus::vaciado::vaciar;
+use crate::http::CALENTAMIENTO;
 use crate::instancia::Instancia;
 use crate::medida::{Camino, Cifra, Resultados, Ronda, Tanda, Unidad};
 use crate::mundo::Mundo;
@@ -43,11 +44,10 @@ impl Tamano {
     }
 }
 
-/// Una base llena hasta ahí, con el servicio sobre ella.
+/// Una base llena hasta ahí, y lo que se midió sobre ella.
 struct Llena {
     tamano: Tamano,
     escenario: Escenario,
-    servicio: Instancia,
     post: Vec<Tanda>,
     get: Vec<Tanda>,
     vaciado: Vec<Tanda>,
@@ -67,11 +67,12 @@ async fn crecer(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fallo>
         let escenario = Escenario::nuevo(mundo, &format!("crecimiento_{numero}"), 0).await?;
         let servicio = escenario.arrancar(mundo, "api").await?;
         let coste = relleno::llenar(mundo, &escenario, &servicio, tamano).await?;
+        servicio.parar().await?;
         if tamano.recibidos > 0 {
             resultados.anotar_cifra(cifra("crecimiento-relleno", tamano.titulo("llenar la base"), "s", coste.segundos));
             resultados.anotar_cifra(cifra("crecimiento-base", tamano.titulo("la base"), "MiB", coste.mib));
         }
-        bases.push(Llena { tamano, escenario, servicio, post: Vec::new(), get: Vec::new(), vaciado: Vec::new() });
+        bases.push(Llena { tamano, escenario, post: Vec::new(), get: Vec::new(), vaciado: Vec::new() });
     }
     for ronda in 0..mundo.argumentos.rondas {
         for turno in 0..bases.len() {
@@ -82,23 +83,20 @@ async fn crecer(mundo: &Mundo, resultados: &mut Resultados) -> Result<(), Fallo>
         }
     }
     anotar(&bases, resultados);
-    for base in bases {
-        base.servicio.parar().await?;
-    }
     Ok(())
 }
 
 impl Llena {
-    /// Una ronda. Lo que dejaron las anteriores se quita: la base sigue siendo del tamaño que dice.
+    /// Una ronda. Lo que dejaron las anteriores se quita: la base sigue siendo del tamaño que dice. El servicio no se deja
+    /// en marcha entre rondas: los de las cuatro bases no caben en las conexiones que PostgreSQL da si no se le dice nada.
     async fn medir(&mut self, mundo: &Mundo, con_vaciado: bool) -> Result<(), Fallo> {
         relleno::restaurar(mundo, &self.escenario, self.tamano).await?;
-        let url = &self.servicio.url;
-        let (reservar, leer) = (format!("{url}/vuelos/reserva"), format!("{url}/{}", self.tamano.reservas));
-        let tanda = self.tanda(mundo, &reservar, "reservar").await?;
-        self.post.push(tanda);
-        // El guion toma de la dirección cuántas hay sembradas.
-        let tanda = self.tanda(mundo, &leer, "sembradas").await?;
-        self.get.push(tanda);
+        let servicio = self.escenario.arrancar(mundo, "api").await?;
+        self.cargar(&servicio, CALENTAMIENTO).await?;
+        let [post, get] = self.cargar(&servicio, mundo.argumentos.segundos).await?;
+        servicio.parar().await?;
+        self.post.push(post);
+        self.get.push(get);
         if con_vaciado {
             let comandos = mundo.argumentos.escalar(COMANDOS);
             self.vaciado.push(vaciar(mundo, &self.escenario, comandos, 1).await?);
@@ -106,9 +104,13 @@ impl Llena {
         Ok(())
     }
 
-    async fn tanda(&self, mundo: &Mundo, url: &str, guion: &str) -> Result<Tanda, Fallo> {
-        let carga = wrk::correr(CONEXIONES, mundo.argumentos.segundos, url, guion);
-        self.escenario.medir(&self.servicio, carga).await
+    /// Una tanda de `POST` y otra de `GET`, cuyo guion toma de la dirección cuántas reservas hay sembradas.
+    async fn cargar(&self, servicio: &Instancia, segundos: u64) -> Result<[Tanda; 2], Fallo> {
+        let [reservar, leer] =
+            ["vuelos/reserva", &self.tamano.reservas.to_string()].map(|ruta| format!("{}/{ruta}", servicio.url));
+        let post = self.escenario.medir(servicio, wrk::correr(CONEXIONES, segundos, &reservar, "reservar")).await?;
+        let get = self.escenario.medir(servicio, wrk::correr(CONEXIONES, segundos, &leer, "sembradas")).await?;
+        Ok([post, get])
     }
 }
 
