@@ -47,7 +47,7 @@ pub fn dibujar(caminos: &[Camino], maquina: &Maquina) -> String {
         svg += &renglon(camino, y);
         y += RENGLON;
     }
-    let pie = "La marca es la meta. En las barras con «tarda», menos es mejor.";
+    let pie = "Detrás de cada nombre, las conexiones. La marca es la meta. Donde dice «tarda», menos es mejor.";
     let _ = writeln!(svg, "<text class=\"tenue\" x=\"20\" y=\"{}\">{pie}</text>\n</svg>", alto - 8.0);
     svg
 }
