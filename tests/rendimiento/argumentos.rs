@@ -92,6 +92,8 @@ fn orden() -> Command {
     Command::new("rendimiento")
         .about("Mide el servicio contra su límite, en la misma corrida y en la misma máquina")
         .override_usage("./dev rendimiento [OPCIONES]")
+        // `./dev` dice el programa; quien mide puede decir otro.
+        .args_override_self(true)
         .after_help(
             "Sin opciones mide todo, escribe docs/rendimiento.json y docs/rendimiento.svg, y termina con 1 si no se cumple \
              alguna meta; con 2, si algo no se pudo medir. Con --solo, o con menos de 5 rondas, no escribe nada.",
