@@ -10,6 +10,8 @@ readonly NECESIDADES=(
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'
   'pulsar|mvn|maven|descargar Apache Pulsar, una vez'
   'alertas|promtool|prometheus|comprobar las reglas de alerta'
+  'carga|wrk|wrk|medir el rendimiento: la carga por HTTP'
+  'carga|pgbench|postgresql|medir el rendimiento: los límites de PostgreSQL'
   'pagina|chromium|chromium|probar la página en un navegador'
   'python|python3|python3 python3-venv|el cliente de Pulsar y el servidor SMTP, en Python, que usan las pruebas'
   'cliente|python3|python3 python3-venv|generar un cliente: Python 3.11 o posterior'
@@ -74,6 +76,8 @@ hay_orden() {
     protoc) [[ -x ${PROTOC:-} ]] || command -v protoc ;;
     java) buscar_java ;;
     chromium) buscar_chromium ;;
+    wrk) buscar_wrk ;;
+    pgbench) buscar_pgbench ;;
     mvn) pulsar_valido "$(carpeta_cache)/$PULSAR_CARPETA" || command -v mvn ;;
     python3) python_valido "$(carpeta_cache)/$PYTHON_CARPETA" || buscar_python ;;
     *) command -v "$1" ;;
@@ -176,4 +180,13 @@ construir_release() {
 construir_depuracion() {
   decir 'se construye el programa (perfil de depuración)…'
   en_raiz cargo build --locked --quiet >&2 9>&-
+}
+
+# Construye un programa de tests/ que no es una prueba más, e imprime dónde queda. Cargo lo dice al final: «Executable
+# tests/caos/main.rs (…/caos-…)».
+construir_prueba() {
+  local nombre=$1 programa
+  shift
+  programa=$(en_raiz cargo test --locked --no-run "$@" --test "$nombre" 2>&1 | tee >(cat >&2) |
+    sed -n 's/^ *Executable .*(\(.*\))$/\1/p') && [[ -n $programa ]] && printf '%s' "$programa"
 }

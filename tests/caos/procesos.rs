@@ -33,9 +33,14 @@ impl Proceso {
         Ok(Self { hijo, registro })
     }
 
+    /// Su número, mientras no haya terminado.
+    pub fn pid(&self) -> Option<u32> {
+        self.hijo.id()
+    }
+
     /// Le envía una señal; si ya terminó, no hace nada.
     pub fn senalar(&self, senal: Signal) {
-        if let Some(pid) = self.hijo.id() {
+        if let Some(pid) = self.pid() {
             senalar(pid, senal);
         }
     }
@@ -70,7 +75,7 @@ pub fn senalar(pid: u32, senal: Signal) {
     if let Err(causa) = kill(Pid::from_raw(pid), senal)
         && causa != nix::errno::Errno::ESRCH
     {
-        eprintln!("caos: no se pudo enviar {senal} a {pid}: {causa}");
+        eprintln!("no se pudo enviar {senal} a {pid}: {causa}");
     }
 }
 

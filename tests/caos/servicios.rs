@@ -120,7 +120,8 @@ pub struct Pulsar {
     carpeta: PathBuf,
     /// Dónde atiende, en 127.0.0.1.
     pub puerto: u16,
-    admin: u16,
+    /// Dónde se administra.
+    pub admin: u16,
 }
 
 impl Pulsar {

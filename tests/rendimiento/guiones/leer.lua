@@ -1,0 +1,2 @@
+-- Pide siempre lo mismo, lo que diga la dirección.
+dofile("informe.lua")
