@@ -5,13 +5,15 @@
 
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::especificacion::Publicado;
 use super::frecuencia::Frecuencia;
 use super::permisos::Permiso;
 use super::problema::Problema;
@@ -25,21 +27,31 @@ use crate::seedwork::aplicacion::contexto::Contexto;
 #[derive(Debug, Clone, Copy)]
 pub struct Par(pub SocketAddr);
 
-/// El estado de las rutas. Lo que hay detrás sólo lo da [`Permitido`].
+/// El estado de las rutas. Lo que hay detrás sólo lo da [`Permitido`]; el documento, que es público, lo ve cualquiera.
 #[derive(Clone)]
-pub struct Puerta(App);
+pub struct Puerta {
+    // Compartida: se copia varias veces en cada solicitud.
+    app: Arc<App>,
+    documento: Publicado,
+}
 
 impl Puerta {
     /// Guarda lo que las rutas usan.
-    pub const fn de(app: App) -> Self {
-        Self(app)
+    pub fn de(app: App, documento: Publicado) -> Self {
+        Self { app: Arc::new(app), documento }
+    }
+}
+
+impl FromRef<Puerta> for Publicado {
+    fn from_ref(puerta: &Puerta) -> Self {
+        puerta.documento.clone()
     }
 }
 
 /// Lo que una ruta puede usar, comprobado ya el permiso `P`.
 pub struct Permitido<P> {
     /// Lo que comparten las rutas.
-    pub app: App,
+    pub app: Arc<App>,
     /// El contexto de lo que se pide, con su actor.
     pub contexto: Contexto,
     permiso: PhantomData<P>,
@@ -48,9 +60,9 @@ pub struct Permitido<P> {
 impl<P: Permiso> FromRequestParts<Puerta> for Permitido<P> {
     type Rejection = Problema;
 
-    async fn from_request_parts(partes: &mut Parts, Puerta(app): &Puerta) -> Result<Self, Problema> {
+    async fn from_request_parts(partes: &mut Parts, Puerta { app, .. }: &Puerta) -> Result<Self, Problema> {
         let actor = P::comprobar(app, partes).await?;
-        Ok(Self { contexto: capas::contexto(partes).de(actor), app: app.clone(), permiso: PhantomData })
+        Ok(Self { contexto: capas::contexto(partes).de(actor), app: Arc::clone(app), permiso: PhantomData })
     }
 }
 

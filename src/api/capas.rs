@@ -1,23 +1,23 @@
 //! Lo que rodea a todas las rutas: identidad y traza de la solicitud, registro, pánicos y problemas.
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use std::any::Any;
-use std::time::Duration;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
-use tracing::{Span, error, info, info_span};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+use tracing::{Instrument, Span, error, info, info_span};
 use uuid::Uuid;
 
 use super::entrada::{Lugares, recibir};
 use super::medidas::{Medida, metodo};
 use super::problema::Problema;
-use super::seguridad::proteger;
+use super::seguridad::Proteccion;
 use crate::seedwork::aplicacion::contexto::{Contexto, traza_de};
 use crate::seedwork::infraestructura::trazas::{Clase, Tramo};
 
@@ -31,25 +31,37 @@ struct Solicitud {
     traceparent: String,
 }
 
-/// Pone las capas a las rutas; la primera de aquí es la de más adentro.
+/// Rodea todas las rutas de una sola capa: axum copia cada una, con todo lo que lleva dentro, en cada solicitud.
 pub fn vestir(rutas: Router) -> Router {
-    let registro = TraceLayer::new_for_http()
-        .make_span_with(|solicitud: &Request| {
-            let datos = solicitud.extensions().get::<Solicitud>();
-            let (id, trace_id) = (datos.map(|s| s.id.as_str()), datos.map(|s| traza_de(&s.traceparent)));
-            info_span!("http", metodo = metodo(solicitud.method()), ruta = ruta_conocida(solicitud), id, trace_id)
-        })
-        .on_request(())
-        .on_response(|respuesta: &Response, latencia: Duration, _: &Span| {
-            info!(estado = respuesta.status().as_u16(), ms = latencia.as_secs_f64() * 1_000.0, "solicitud atendida");
-        })
-        .on_failure(());
-    rutas
-        .layer(CatchPanicLayer::custom(responder_panico))
-        .layer(registro)
-        .layer(from_fn_with_state(Lugares::default(), recibir))
-        .layer(from_fn(identificar))
-        .layer(from_fn(proteger))
+    rutas.layer(from_fn_with_state(Lugares::default(), rodear))
+}
+
+/// De fuera adentro: cabeceras de seguridad, identidad y medida, lo que entra en el cuerpo, registro y pánicos.
+async fn rodear(State(lugares): State<Lugares>, solicitud: Request, seguir: Next) -> Response {
+    let proteccion = Proteccion::de(solicitud.uri().path());
+    let mut respuesta =
+        identificar(solicitud, |solicitud| recibir(lugares, solicitud, |solicitud| registrar(solicitud, seguir))).await;
+    proteccion.poner(respuesta.headers_mut());
+    respuesta
+}
+
+/// Atiende la solicitud dentro de su span, y la registra. Un pánico es un 500.
+async fn registrar(solicitud: Request, seguir: Next) -> Response {
+    let span = span(&solicitud);
+    let atender = async move {
+        let desde = Instant::now();
+        let atendida = AssertUnwindSafe(seguir.run(solicitud)).catch_unwind().await;
+        let respuesta = atendida.unwrap_or_else(|causa| responder_panico(causa.as_ref()));
+        info!(estado = respuesta.status().as_u16(), ms = desde.elapsed().as_secs_f64() * 1_000.0, "solicitud atendida");
+        respuesta
+    };
+    atender.instrument(span).await
+}
+
+fn span(solicitud: &Request) -> Span {
+    let datos = solicitud.extensions().get::<Solicitud>();
+    let (id, trace_id) = (datos.map(|s| s.id.as_str()), datos.map(|s| traza_de(&s.traceparent)));
+    info_span!("http", metodo = metodo(solicitud.method()), ruta = ruta_conocida(solicitud), id, trace_id)
 }
 
 /// La ruta pedida, si en ella no hay más que lo que este servicio conoce y UUID; si no, su plantilla, o nada: quien
@@ -60,8 +72,7 @@ fn ruta_conocida(solicitud: &Request) -> Option<&str> {
     Some(if plantilla.split('/').zip(ruta.split('/')).all(conocido) { ruta } else { plantilla })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "la firma es la de tower-http")]
-fn responder_panico(causa: Box<dyn Any + Send>) -> Response {
+fn responder_panico(causa: &(dyn Any + Send)) -> Response {
     let texto = causa.downcast_ref::<String>().map(String::as_str).or(causa.downcast_ref::<&str>().copied());
     error!(causa = texto.unwrap_or("desconocida"), "pánico al atender una solicitud");
     let detalle = "Ocurrió un error interno.";
@@ -69,7 +80,10 @@ fn responder_panico(causa: Box<dyn Any + Send>) -> Response {
 }
 
 /// Da identidad a la solicitud, completa el problema de la respuesta si lo hay, y devuelve la identidad.
-async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
+async fn identificar<R: Future<Output = Response>>(
+    mut solicitud: Request,
+    seguir: impl FnOnce(Request) -> R,
+) -> Response {
     let medida = Medida::empezar(&solicitud);
     let mut datos = Solicitud::de(solicitud.headers());
     let mut tramo = tramo(&solicitud);
@@ -77,7 +91,7 @@ async fn identificar(mut solicitud: Request, seguir: Next) -> Response {
         datos.traceparent = traceparent;
     }
     solicitud.extensions_mut().insert(datos.clone());
-    let mut respuesta = seguir.run(solicitud).await;
+    let mut respuesta = seguir(solicitud).await;
     let sin_explicar = respuesta.status() == StatusCode::NOT_FOUND && !respuesta.headers().contains_key(CONTENT_TYPE);
     let problema = respuesta.extensions_mut().remove::<Problema>();
     if let Some(problema) = problema.or_else(|| sin_explicar.then(ruta_no_existe)) {

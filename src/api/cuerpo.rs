@@ -119,7 +119,12 @@ fn interpretar<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problema> {
     }
     // Se comprueba entero: serde_json no mira los textos de los miembros que se ignoran.
     let no_es_utf8 = |_| Problema::cuerpo_invalido("json-mal-formado", "El cuerpo no está en UTF-8");
-    let mut lector = serde_json::Deserializer::from_str(str::from_utf8(bytes).map_err(no_es_utf8)?);
+    let texto = str::from_utf8(bytes).map_err(no_es_utf8)?;
+    if let Ok(Objeto(valor)) = serde_json::from_str(texto) {
+        return Ok(valor);
+    }
+    // Saber dónde está el error cuesta tanto como leer: sólo se hace si lo hay.
+    let mut lector = serde_json::Deserializer::from_str(texto);
     let valor = serde_path_to_error::deserialize::<_, Objeto<T>>(&mut lector).map_err(|error| {
         let (camino, causa) = (error.path().clone(), error.into_inner());
         if causa.is_data() { dato_invalido(&camino, &causa.to_string()) } else { mal_formado(&causa) }

@@ -103,7 +103,7 @@ impl EnVivo {
 }
 
 /// Espera a que quien abrió un flujo pierda el permiso: una ficha caduca, y a un usuario se le puede desactivar.
-pub async fn perder_permiso<P: Permiso>(app: App, mut partes: Parts) {
+pub async fn perder_permiso<P: Permiso>(app: Arc<App>, mut partes: Parts) {
     if !app.acceso.es_cerrado() {
         return pending().await;
     }

@@ -6,9 +6,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
@@ -63,16 +62,20 @@ impl Lugar {
 
 /// Presta un lugar a la solicitud y, cuando ya hay respuesta, lee y tira lo que nadie leyó de su cuerpo: si se respondiera
 /// sin leerlo, la conexión se cortaría antes de que el cliente pudiera leer la respuesta.
-pub async fn recibir(State(lugares): State<Lugares>, mut solicitud: Request, seguir: Next) -> Response {
+pub async fn recibir<R: Future<Output = Response>>(
+    lugares: Lugares,
+    mut solicitud: Request,
+    seguir: impl FnOnce(Request) -> R,
+) -> Response {
     if solicitud.body().is_end_stream() {
-        return seguir.run(solicitud).await;
+        return seguir(solicitud).await;
     }
     let (lugar, sobrante) = (Lugar { lugares, ocupado: Arc::default() }, Sobrante::default());
     solicitud.extensions_mut().insert(lugar.clone());
     let sin_permiso = solicitud.headers().contains_key(header::EXPECT);
     let prestar =
         |cuerpo| Body::new(Prestado { cuerpo: Some(cuerpo), empezado: false, sobrante: Arc::clone(&sobrante) });
-    let respuesta = seguir.run(solicitud.map(prestar)).await;
+    let respuesta = seguir(solicitud.map(prestar)).await;
     drop(lugar);
     let resto = sobrante.lock().ok().and_then(|mut resto| resto.take());
     match resto {

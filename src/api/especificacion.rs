@@ -1,9 +1,10 @@
 //! La especificación OpenAPI 3.1, generada del código, y la página para probarla.
 
+use axum::Router;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use axum::{Extension, Router};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -58,7 +59,7 @@ pub fn publicar(mut documento: Documento, cerrado: bool) -> Publicado {
 /// Devuelve la especificación OpenAPI 3.1 de este servicio.
 #[utoipa::path(get, path = "/spec", tag = "especificación", security(()),
     responses((status = 200, description = "El documento", body = serde_json::Value)))]
-async fn especificacion(Extension(Publicado(documento)): Extension<Publicado>) -> impl IntoResponse {
+async fn especificacion(State(Publicado(documento)): State<Publicado>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], documento)
 }
 

@@ -1,5 +1,7 @@
 //! Fechas en la red: entran en RFC 3339 y salen como `2022-11-22T13:10:00Z`, o con milisegundos donde se miden tiempos.
 
+use std::num::TryFromIntError;
+
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use time::format_description::StaticFormatDescription;
@@ -10,7 +12,6 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-const SALIDA: StaticFormatDescription = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 const MILISEGUNDOS: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const DIA: StaticFormatDescription = format_description!("[year]-[month]-[day]");
@@ -36,7 +37,27 @@ impl<'de> Deserialize<'de> for Fecha {
 
 impl Serialize for Fecha {
     fn serialize<S: Serializer>(&self, destino: S) -> Result<S::Ok, S::Error> {
-        destino.serialize_str(&self.0.format(&SALIDA).map_err(serde::ser::Error::custom)?)
+        let texto = escribir(self.0).map_err(serde::ser::Error::custom)?;
+        destino.serialize_str(str::from_utf8(&texto).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+/// A mano: con una descripción de formato, las fechas eran la quinta parte del trabajo de una página de reservas.
+fn escribir(fecha: OffsetDateTime) -> Result<[u8; 20], TryFromIntError> {
+    let mut texto = *b"0000-00-00T00:00:00Z";
+    let (hora, minuto, segundo) = fecha.to_hms();
+    cifras(&mut texto[..4], fecha.year().try_into()?);
+    let demas = [fecha.month().into(), fecha.day(), hora, minuto, segundo];
+    for (destino, valor) in texto[5..].chunks_mut(3).zip(demas) {
+        cifras(&mut destino[..2], valor.into());
+    }
+    Ok(texto)
+}
+
+fn cifras(destino: &mut [u8], mut valor: u32) {
+    for cifra in destino.iter_mut().rev() {
+        *cifra += u8::try_from(valor % 10).unwrap_or_default();
+        valor /= 10;
     }
 }
 

@@ -88,6 +88,7 @@ pub fn rutas_de_salud(app: App) -> Router {
 fn vestir(app: App, documentadas: OpenApiRouter<Puerta>, paginas: Router<Puerta>) -> Router {
     let documentadas = OpenApiRouter::with_openapi(especificacion::base()).merge(documentadas).merge(salud::rutas());
     let (rutas, openapi) = documentadas.split_for_parts();
+    let documento = especificacion::publicar(openapi, app.acceso.es_cerrado());
     let rutas = rutas
         .merge(paginas)
         .fallback(async || capas::ruta_no_existe())
@@ -95,7 +96,6 @@ fn vestir(app: App, documentadas: OpenApiRouter<Puerta>, paginas: Router<Puerta>
             let detalle = "Esa ruta no admite ese método; la cabecera Allow dice cuáles";
             Problema::nuevo(StatusCode::METHOD_NOT_ALLOWED, "metodo-no-admitido", "Método no admitido", detalle)
         })
-        .layer(axum::Extension(especificacion::publicar(openapi, app.acceso.es_cerrado())))
-        .with_state(Puerta::de(app));
+        .with_state(Puerta::de(app, documento));
     capas::vestir(rutas)
 }

@@ -1,12 +1,9 @@
 //! Las cabeceras de seguridad de toda respuesta. Ninguna abre nada a páginas de otro origen (CORS).
 
-use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::pagina;
 
@@ -30,20 +27,29 @@ const DE_DOCS: HeaderValue = HeaderValue::from_static(
 );
 const NO_GUARDAR: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Pone las cabeceras de seguridad.
-pub async fn proteger(solicitud: Request, seguir: Next) -> Response {
-    let ruta = solicitud.uri().path();
-    let (politica, es_dato) = match ruta {
-        ruta if ruta == "/docs" || ruta.starts_with("/docs/") => (DE_DOCS, false),
-        ruta if pagina::es_suya(ruta) => (DE_PAGINA, false),
-        _ => (DE_DATOS, true),
-    };
-    let mut respuesta = seguir.run(solicitud).await;
-    let cabeceras = respuesta.headers_mut();
-    cabeceras.extend(SIEMPRE);
-    cabeceras.insert(CONTENT_SECURITY_POLICY, politica);
-    if es_dato {
-        cabeceras.entry(CACHE_CONTROL).or_insert(NO_GUARDAR);
+/// Lo que protege a la respuesta de una ruta.
+pub struct Proteccion {
+    politica: HeaderValue,
+    es_dato: bool,
+}
+
+impl Proteccion {
+    /// La que toca a esa ruta.
+    pub fn de(ruta: &str) -> Self {
+        let (politica, es_dato) = match ruta {
+            ruta if ruta == "/docs" || ruta.starts_with("/docs/") => (DE_DOCS, false),
+            ruta if pagina::es_suya(ruta) => (DE_PAGINA, false),
+            _ => (DE_DATOS, true),
+        };
+        Self { politica, es_dato }
     }
-    respuesta
+
+    /// Pone las cabeceras de seguridad.
+    pub fn poner(self, cabeceras: &mut HeaderMap) {
+        cabeceras.extend(SIEMPRE);
+        cabeceras.insert(CONTENT_SECURITY_POLICY, self.politica);
+        if self.es_dato {
+            cabeceras.entry(CACHE_CONTROL).or_insert(NO_GUARDAR);
+        }
+    }
 }

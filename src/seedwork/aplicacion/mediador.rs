@@ -150,8 +150,9 @@ async fn en_tarea_propia<T: Send + 'static, E: ErrorModulo>(
     span: Span,
     tarea: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, E> {
-    // Se registra dentro de la tarea: también cuando quien la pidió ya se fue.
-    let tarea = async { tarea.await.inspect_err(registrar) };
+    // En el montón desde ya: el tiempo de ejecución copia varias veces lo que se le da. Y se registra dentro de la tarea:
+    // también cuando quien la pidió ya se fue.
+    let tarea = Box::pin(async { tarea.await.inspect_err(registrar) });
     let detenida = |causa| {
         let error = E::from(Falla::interna(causa));
         registrar(&error);

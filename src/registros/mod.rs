@@ -1,20 +1,24 @@
 //! Registros (*logs*): para personas en una terminal, en JSON fuera de ella. Nunca frenan al servicio.
 
+mod json;
+mod salida;
+
+use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{IsTerminal, stderr};
 
+use tracing::Subscriber;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
-use tracing::{Event, Subscriber};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::fmt::format::{JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use self::json::{Linea, Miembros};
+pub use self::salida::Guarda;
+use self::salida::Salida;
 use crate::config::ErrorConfig;
 
 /// Lo que se registra si `RUST_LOG` no dice otra cosa.
@@ -23,18 +27,16 @@ const POR_DEFECTO: &str = "info,sqlx=warn";
 /// Empieza a registrar en la salida de errores. Al soltar la guarda se escribe lo que falte.
 ///
 /// # Errors
-/// [`ErrorConfig`] si `RUST_LOG` no es un filtro.
-pub fn empezar() -> Result<WorkerGuard, ErrorConfig> {
+/// [`ErrorConfig`] si `RUST_LOG` no es un filtro; [`std::io::Error`] si el sistema no da otro hilo.
+pub fn empezar() -> Result<Guarda, Box<dyn Error>> {
     let filtro = filtro(std::env::var_os("RUST_LOG"))?;
-    // Con pérdida: si nadie lee la salida, se pierden líneas antes que solicitudes.
-    let (salida, guarda) = NonBlockingBuilder::default().lossy(true).finish(stderr());
+    let (salida, guarda) = Salida::hacia(stderr())?;
     let base = tracing_subscriber::registry().with(filtro).with(AnotarTraza);
     let lineas = tracing_subscriber::fmt::layer().with_writer(salida);
     if stderr().is_terminal() {
         base.with(lineas.with_target(false)).init();
     } else {
-        let json = format().json().flatten_event(true).with_current_span(true).with_span_list(false);
-        base.with(lineas.fmt_fields(JsonFields::new()).event_format(ConTraza(json))).init();
+        base.with(lineas.fmt_fields(Miembros).event_format(Linea)).init();
     }
     Ok(guarda)
 }
@@ -66,27 +68,6 @@ impl Visit for Hallada {
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
-}
-
-/// El mismo formato, con el `trace_id` del span más cercano que lo diga por delante: está en toda línea que nazca de una
-/// solicitud o de un mensaje, por hondo que sea el span.
-struct ConTraza<F>(F);
-
-impl<S, N, F> FormatEvent<S, N> for ConTraza<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-    F: FormatEvent<S, N>,
-{
-    fn format_event(&self, contexto: &FmtContext<'_, S, N>, mut salida: Writer<'_>, evento: &Event<'_>) -> fmt::Result {
-        let traza = contexto.event_scope().and_then(|mut spans| {
-            spans.find_map(|span| span.extensions().get::<Traza>().map(|Traza(traza)| traza.clone()))
-        });
-        let Some(traza) = traza else { return self.0.format_event(contexto, salida, evento) };
-        let mut linea = String::new();
-        self.0.format_event(contexto, Writer::new(&mut linea), evento)?;
-        write!(salida, "{{\"trace_id\":\"{traza}\",{}", linea.strip_prefix('{').unwrap_or(&linea))
-    }
 }
 
 fn filtro(pedido: Option<OsString>) -> Result<EnvFilter, ErrorConfig> {
