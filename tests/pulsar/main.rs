@@ -6,6 +6,7 @@
 mod comun;
 
 mod apoyo;
+mod atraso;
 mod broker;
 mod broker_caido;
 mod caidas;

@@ -1,6 +1,7 @@
 //! Apache Pulsar: publicar con recibo, relevar la bandeja de salida y recibir en las entregas.
 
 pub mod acceso;
+mod castigadas;
 pub mod conexion;
 pub mod esquema_ajeno;
 pub mod esquemas_ajenos;
@@ -10,6 +11,7 @@ pub mod particiones;
 pub mod publicador;
 pub mod recepcion;
 pub mod relevo_bandeja_salida;
+mod ventana;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

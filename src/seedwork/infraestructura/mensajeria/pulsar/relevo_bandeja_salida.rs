@@ -1,68 +1,30 @@
 //! El relevo: publica la bandeja de salida en Pulsar y la marca después del recibo.
 
-use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::types::Json;
-use sqlx::{FromRow, query, query_as};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use sqlx::{query, query_as};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
-use uuid::Uuid;
 
-use super::publicador::{PorPublicar, Publicador};
+use super::publicador::Publicador;
+use super::ventana::{Envio, Fila, Pedido, Recibo, Ventana};
 use crate::carril_propio;
 use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::mensajeria::carriles::{Carriles, vallada};
-use crate::seedwork::infraestructura::mensajeria::racha::{Racha, espera};
+use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 use crate::seedwork::infraestructura::trazas::{Clase, Tramo};
 
-/// Mensajes que se publican de una vez.
-const LOTE: i64 = 1_000;
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
-/// Lo que puede ocupar en memoria un lote, en bytes, además de su primer mensaje.
-const BYTES_LOTE: i64 = 16 * 1024 * 1024;
-/// Cuánto espera, como mucho, una clave cuyo envío no tuvo recibo.
-const CASTIGO: Duration = Duration::from_secs(1);
-
-#[derive(FromRow)]
-struct Fila {
-    posicion: i64,
-    id: Uuid,
-    topico: String,
-    clave: Uuid,
-    tipo: String,
-    datos: Vec<u8>,
-    ocurrido_en: OffsetDateTime,
-    correlacion: String,
-    causa: Option<Uuid>,
-    traceparent: String,
-    propiedades: Option<Json<HashMap<String, String>>>,
-}
-
-impl From<Fila> for PorPublicar {
-    fn from(fila: Fila) -> Self {
-        Self {
-            topico: fila.topico,
-            id: fila.id.to_string(),
-            clave: fila.clave.to_string(),
-            tipo: fila.tipo,
-            datos: fila.datos,
-            ocurrido_en: fila.ocurrido_en,
-            correlacion: fila.correlacion,
-            causa: fila.causa.map(|causa| causa.to_string()),
-            traceparent: fila.traceparent,
-            propiedades: fila.propiedades.map(|Json(propiedades)| propiedades).unwrap_or_default(),
-        }
-    }
-}
 
 /// Publica lo de los carriles de esta instancia. De cada clave hay como mucho un mensaje sin recibo: si uno falla, los
 /// siguientes de su clave esperan, y así las primeras apariciones salen en orden.
@@ -80,9 +42,9 @@ pub struct Relevo {
 impl Relevo {
     /// Publica hasta que se pida parar; lo que esté en vuelo espera su recibo.
     pub async fn correr(self, parar: CancellationToken) {
-        let (mut racha, mut castigadas) = (Racha::default(), Castigadas::default());
+        let (mut racha, mut ventana) = (Racha::default(), Ventana::default());
         while !parar.is_cancelled() {
-            match self.lote(&mut castigadas).await {
+            match self.vaciar(&mut ventana, &parar).await {
                 Ok(true) => {
                     racha.bien();
                     continue;
@@ -105,84 +67,107 @@ impl Relevo {
         }
     }
 
-    /// Publica un lote; dice si conviene seguir enseguida.
-    async fn lote(&self, castigadas: &mut Castigadas) -> Result<bool, Falla> {
-        if !self.publicador.preparado().await {
-            return Ok(false);
-        }
-        let mut por_clave = BTreeMap::<Uuid, Vec<Fila>>::new();
-        for fila in self.pendientes(&castigadas.vigentes()).await? {
-            por_clave.entry(fila.clave).or_default().push(fila);
-        }
-        let mut claves = JoinSet::new();
-        for (clave, filas) in por_clave {
-            claves.spawn(publicar_clave(Arc::clone(&self.publicador), clave, filas));
-        }
-        let mut publicadas = Vec::new();
-        while let Some(terminada) = claves.join_next().await {
-            match terminada {
-                Ok(Publicadas { recibos, fallo }) => {
-                    publicadas.extend(recibos);
-                    castigadas.castigar(fallo);
+    /// Publica lo que espera; dice si conviene seguir enseguida. Con atraso, lee el lote siguiente y marca el anterior
+    /// mientras envía; sin él acaba con lo que tiene antes de volver a leer, y así lo que llega entretanto se junta.
+    async fn vaciar(&self, ventana: &mut Ventana, parar: &CancellationToken) -> Result<bool, Falla> {
+        let (mut lecturas, mut marcas) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let mut envios = FuturesUnordered::new();
+        let (mut atraso, mut publico, mut falla) = (true, false, None);
+        loop {
+            if falla.is_some() || parar.is_cancelled() {
+                atraso = false;
+                ventana.soltar();
+            }
+            if atraso && lecturas.is_empty() {
+                lecturas.extend(ventana.pedido().map(|pedido| self.leer(pedido)));
+            }
+            envios.extend(std::iter::from_fn(|| ventana.por_enviar()).map(|fila| self.enviar(fila)));
+            if marcas.is_empty() {
+                marcas.extend(ventana.por_marcar().map(|recibos| self.marcar(recibos)));
+            }
+            tokio::select! {
+                Some(envio) = envios.next() => {
+                    publico |= envio.recibo.is_some();
+                    ventana.terminado(envio);
                 }
-                Err(causa) => error!(%causa, "el relevo de una clave terminó en pánico"),
+                Some(leidas) = lecturas.next() => match leidas {
+                    Ok((filas, lleno)) => {
+                        atraso = lleno;
+                        ventana.recibir(filas);
+                    }
+                    Err(error) => falla = Some(error),
+                },
+                Some((recibos, marcados)) = marcas.next() => {
+                    ventana.marcados(&recibos);
+                    falla = falla.or(marcados.err());
+                }
+                else => return falla.map_or(Ok(publico), Err),
             }
         }
-        self.marcar(&publicadas).await?;
-        Ok(!publicadas.is_empty())
     }
 
-    async fn pendientes(&self, castigadas: &[Uuid]) -> Result<Vec<Fila>, Falla> {
+    /// Lee un lote, y dice si queda más.
+    async fn leer(&self, pedido: Pedido) -> Result<(Vec<Fila>, bool), Falla> {
+        if !self.publicador.preparado().await {
+            return Ok((Vec::new(), false));
+        }
+        let filas = self.pendientes(&pedido).await?;
+        let lleno = pedido.lleno(&filas);
+        Ok((filas, lleno))
+    }
+
+    /// Lo primero que no está publicado ni leído. La subconsulta de `NOT IN` se resume una vez, y el índice se recorre en
+    /// orden; con una lista, cada fila se compararía con cada posición.
+    async fn pendientes(&self, pedido: &Pedido) -> Result<Vec<Fila>, Falla> {
         const SQL: &str = concat!(
             "SELECT posicion, id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent, propiedades FROM ",
             "(SELECT *, sum(octet_length(datos)) OVER (ORDER BY posicion) - octet_length(datos) AS antes FROM ",
             "(SELECT * FROM bandeja_salida WHERE publicada_en IS NULL AND clave <> ALL($3) AND ",
+            "posicion NOT IN (SELECT unnest($5::bigint[])) AND ",
             carril_propio!(relevo),
             " ORDER BY posicion LIMIT $2) lote) medido WHERE antes <= $4 ORDER BY posicion",
         );
-        let sql = query_as(vallada(SQL)).bind(self.carriles.id()).bind(LOTE).bind(castigadas).bind(BYTES_LOTE);
+        let (filas, bytes) = (i64::try_from(pedido.filas), i64::try_from(pedido.bytes));
+        let sql = query_as(vallada(SQL))
+            .bind(self.carriles.id())
+            .bind(filas.map_err(Falla::interna)?)
+            .bind(&pedido.castigadas)
+            .bind(bytes.map_err(Falla::interna)?)
+            .bind(&pedido.leidas);
         self.conexiones.leer(sql).await
     }
 
+    /// Publica un mensaje y espera su recibo. Un pánico al hacerlo es una falla más de su clave.
+    async fn enviar(&self, fila: Fila) -> Envio {
+        let (clave, posicion, bytes) = (fila.clave, fila.posicion, fila.bytes());
+        let mut tramo = tramo(&fila);
+        let publicado = AssertUnwindSafe(self.publicador.publicar(fila.into())).catch_unwind().await;
+        if publicado.is_err() {
+            error!(%clave, "publicar un mensaje terminó en pánico");
+        }
+        let recibo = matches!(publicado, Ok(Ok(()))).then(OffsetDateTime::now_utc);
+        if recibo.is_some() {
+            medidas::publicados(1);
+        } else {
+            tramo.fallar();
+            medidas::fallo_al_publicar();
+        }
+        Envio { clave, posicion, bytes, recibo }
+    }
+
     /// Marca lo que tuvo recibo, con su momento, si el carril sigue siendo de esta instancia: quien lo perdió no marca nada.
-    async fn marcar(&self, recibos: &[(i64, OffsetDateTime)]) -> Result<(), Falla> {
+    async fn marcar(&self, recibos: Vec<Recibo>) -> (Vec<Recibo>, Result<(), Falla>) {
         const SQL: &str = concat!(
             "UPDATE bandeja_salida SET publicada_en = momento ",
             "FROM unnest($2::bigint[], $3::timestamptz[]) AS recibo(lugar, momento) ",
             "WHERE posicion = lugar AND publicada_en IS NULL AND ",
             carril_propio!(relevo),
         );
-        if recibos.is_empty() {
-            return Ok(());
-        }
         let (lugares, momentos): (Vec<_>, Vec<_>) = recibos.iter().copied().unzip();
-        self.conexiones
-            .ejecutar(query(vallada(SQL)).bind(self.carriles.id()).bind(lugares).bind(momentos))
-            .await
-            .map(drop)
+        let sql = query(vallada(SQL)).bind(self.carriles.id()).bind(lugares).bind(momentos);
+        let marcados = self.conexiones.ejecutar(sql).await.map(drop);
+        (recibos, marcados)
     }
-}
-
-/// Las claves cuyo último envío no tuvo recibo: esperan un poco, para no quitarles el lugar a las demás.
-#[derive(Default)]
-struct Castigadas(HashMap<Uuid, Instant>);
-
-impl Castigadas {
-    fn castigar(&mut self, clave: Option<Uuid>) {
-        self.0.extend(clave.map(|clave| (clave, Instant::now() + espera(u32::MAX, CASTIGO))));
-    }
-
-    fn vigentes(&mut self) -> Vec<Uuid> {
-        let ahora = Instant::now();
-        self.0.retain(|_, hasta| *hasta > ahora);
-        self.0.keys().copied().collect()
-    }
-}
-
-/// Lo que se publicó de una clave, y la clave misma si algo quedó sin recibo.
-struct Publicadas {
-    recibos: Vec<(i64, OffsetDateTime)>,
-    fallo: Option<Uuid>,
 }
 
 /// El mensaje lleva el tramo de quien lo dejó en la bandeja; este cuelga de él y dice cuándo llegó al bróker.
@@ -192,21 +177,4 @@ fn tramo(fila: &Fila) -> Tramo {
     tramo.atributo("messaging.system", || "pulsar");
     tramo.atributo("messaging.destination.name", || fila.topico.clone());
     tramo
-}
-
-/// Publica los mensajes de una clave, de uno en uno, hasta el primero sin recibo.
-async fn publicar_clave(publicador: Arc<Publicador>, clave: Uuid, filas: Vec<Fila>) -> Publicadas {
-    let mut recibos = Vec::with_capacity(filas.len());
-    for fila in filas {
-        let posicion = fila.posicion;
-        let mut tramo = tramo(&fila);
-        if publicador.publicar(fila.into()).await.is_err() {
-            tramo.fallar();
-            medidas::fallo_al_publicar();
-            return Publicadas { recibos, fallo: Some(clave) };
-        }
-        medidas::publicados(1);
-        recibos.push((posicion, OffsetDateTime::now_utc()));
-    }
-    Publicadas { recibos, fallo: None }
 }
