@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use aeroalpes::arranque::{self, Anuncio};
 use aeroalpes::config::{Config, Opciones, Rol, leer_clave_servicio, leer_escucha};
 use aeroalpes::modulos::clientes::{EntregaPorConsola, IdUsuario};
+use aeroalpes::registros::LINEAS_EN_COLA;
 use aeroalpes::seedwork::infraestructura::postgres_embebido::{Acceso, PostgresEmbebido, carpeta_por_defecto};
 use aeroalpes::telemetria::Trazas;
 use aeroalpes::{prueba_final, registros};
@@ -237,7 +238,8 @@ async fn servir(opciones: Opciones) -> Resultado {
     let trazas = Trazas::empezar(&|nombre| std::env::var_os(nombre))?;
     let parar = al_pedir_parar()?;
     // Un hilo aparte escribe en la consola: quien no la lea tarda mucho en frenar al servicio, y no se pierde un código.
-    let (consola, _guarda) = NonBlockingBuilder::default().lossy(false).finish(stdout());
+    let cola = NonBlockingBuilder::default().buffered_lines_limit(LINEAS_EN_COLA).lossy(false);
+    let (consola, _guarda) = cola.finish(stdout());
     let mut anuncios = consola.clone();
     let anunciar = move |Anuncio { direccion, datos, roles }: Anuncio| {
         let version = env!("CARGO_PKG_VERSION");

@@ -20,6 +20,9 @@ use crate::config::ErrorConfig;
 /// Lo que se registra si `RUST_LOG` no dice otra cosa.
 const POR_DEFECTO: &str = "info,sqlx=warn";
 
+/// Cuántas líneas esperan, como mucho, a que las lea quien tarda. Su sitio se ocupa desde el principio, 32 bytes por línea.
+pub const LINEAS_EN_COLA: usize = 32 * 1024;
+
 /// Empieza a registrar en la salida de errores. Al soltar la guarda se escribe lo que falte.
 ///
 /// # Errors
@@ -27,7 +30,8 @@ const POR_DEFECTO: &str = "info,sqlx=warn";
 pub fn empezar() -> Result<WorkerGuard, ErrorConfig> {
     let filtro = filtro(std::env::var_os("RUST_LOG"))?;
     // Con pérdida: si nadie lee la salida, se pierden líneas antes que solicitudes.
-    let (salida, guarda) = NonBlockingBuilder::default().lossy(true).finish(stderr());
+    let cola = NonBlockingBuilder::default().buffered_lines_limit(LINEAS_EN_COLA).lossy(true);
+    let (salida, guarda) = cola.finish(stderr());
     let base = tracing_subscriber::registry().with(filtro).with(AnotarTraza);
     let lineas = tracing_subscriber::fmt::layer().with_writer(salida);
     if stderr().is_terminal() {

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::http::header;
 use axum::response::IntoResponse;
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::acceso::Puerta;
+use super::comprimido::segun_se_admita;
 use super::idempotencia::LARGO_MAXIMO;
 use super::problema::Problema;
 
@@ -62,9 +63,10 @@ async fn especificacion(Extension(Publicado(documento)): Extension<Publicado>) -
     ([(header::CONTENT_TYPE, "application/json")], documento)
 }
 
-/// La página `/docs`, que viaja dentro del programa y no pide nada a nadie más.
+/// La página `/docs`, que viaja comprimida dentro del programa y no pide nada a nadie más.
 pub fn pagina() -> Router<Puerta> {
-    SwaggerUi::new("/docs").config(Config::from("/spec").validator_url("none")).into()
+    let pagina: Router<Puerta> = SwaggerUi::new("/docs").config(Config::from("/spec").validator_url("none")).into();
+    pagina.layer(middleware::from_fn(segun_se_admita))
 }
 
 /// Los problemas que puede dar cualquier operación de su forma, para no repetirlos en cada una.
