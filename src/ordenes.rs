@@ -24,6 +24,9 @@ use crate::ordenes_estado::estado;
 use crate::ordenes_letras::{self, OrdenLetras};
 
 const PLANTILLA: &str = "{about}\n\nUso: {usage}\n\n{all-args}{after-help}";
+/// Cuántas líneas de la consola esperan, como mucho, a que las lea quien tarda. Su sitio se ocupa desde el principio, 32
+/// bytes por línea.
+const LINEAS_EN_COLA: usize = 32 * 1024;
 
 /// Lo que se pidió al programa.
 pub enum Orden {
@@ -237,7 +240,8 @@ async fn servir(opciones: Opciones) -> Resultado {
     let trazas = Trazas::empezar(&|nombre| std::env::var_os(nombre))?;
     let parar = al_pedir_parar()?;
     // Un hilo aparte escribe en la consola: quien no la lea tarda mucho en frenar al servicio, y no se pierde un código.
-    let (consola, _guarda) = NonBlockingBuilder::default().lossy(false).finish(stdout());
+    let cola = NonBlockingBuilder::default().buffered_lines_limit(LINEAS_EN_COLA).lossy(false);
+    let (consola, _guarda) = cola.finish(stdout());
     let mut anuncios = consola.clone();
     let anunciar = move |Anuncio { direccion, datos, roles }: Anuncio| {
         let version = env!("CARGO_PKG_VERSION");

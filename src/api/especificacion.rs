@@ -1,10 +1,10 @@
 //! La especificación OpenAPI 3.1, generada del código, y la página para probarla.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use axum::{Router, middleware};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::acceso::Puerta;
+use super::comprimido::segun_se_admita;
 use super::idempotencia::LARGO_MAXIMO;
 use super::problema::Problema;
 
@@ -63,9 +64,10 @@ async fn especificacion(State(Publicado(documento)): State<Publicado>) -> impl I
     ([(header::CONTENT_TYPE, "application/json")], documento)
 }
 
-/// La página `/docs`, que viaja dentro del programa y no pide nada a nadie más.
+/// La página `/docs`, que viaja comprimida dentro del programa y no pide nada a nadie más.
 pub fn pagina() -> Router<Puerta> {
-    SwaggerUi::new("/docs").config(Config::from("/spec").validator_url("none")).into()
+    let pagina: Router<Puerta> = SwaggerUi::new("/docs").config(Config::from("/spec").validator_url("none")).into();
+    pagina.layer(middleware::from_fn(segun_se_admita))
 }
 
 /// Los problemas que puede dar cualquier operación de su forma, para no repetirlos en cada una.

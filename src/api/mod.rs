@@ -5,6 +5,7 @@ pub mod capas;
 mod clientes;
 mod clientes_cuerpos;
 mod comandos;
+mod comprimido;
 mod cuerpo;
 pub mod en_vivo;
 mod entrada;

@@ -188,3 +188,22 @@ async fn la_pagina_de_prueba_no_pide_nada_a_nadie_mas() {
     assert!(inicio.contains("\"url\": \"/spec\"") && inicio.contains("\"validatorUrl\": \"none\""), "{inicio}");
     assert!(!inicio.contains("http"), "{inicio}");
 }
+
+#[tokio::test]
+async fn la_pagina_de_prueba_llega_comprimida_solo_a_quien_lo_admite() {
+    let prueba = Prueba::nueva().await;
+    let pedir = async |ruta: &str, admite: &'static str| {
+        prueba.servicio.pedir(Method::GET, ruta, |solicitud| solicitud.header("accept-encoding", admite)).await
+    };
+    for ruta in ["/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"] {
+        let (comprimida, llana) = (pedir(ruta, "gzip, br").await, pedir(ruta, "gzip;q=0").await);
+        assert_eq!((comprimida.estado, comprimida.cabecera("content-encoding")), (200, Some("gzip")), "{ruta}");
+        assert_eq!((llana.estado, llana.cabecera("content-encoding")), (200, None), "{ruta}");
+        let largo: usize = comprimida.cabecera("content-length").unwrap().parse().unwrap();
+        assert!(largo * 3 < llana.texto.len() * 2, "{ruta}: {largo} de {}", llana.texto.len());
+        for respuesta in [&comprimida, &llana, &prueba.servicio.get(ruta).await] {
+            assert_eq!(respuesta.cabecera("vary"), Some("accept-encoding"), "{ruta}");
+        }
+        assert_eq!(prueba.servicio.get(ruta).await.texto, llana.texto, "{ruta}: sin decir nada, llana");
+    }
+}

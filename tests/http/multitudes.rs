@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -12,6 +13,10 @@ use crate::apoyo::Prueba;
 use crate::comun::PLAZO;
 use crate::comun::crudo::Crudo;
 
+/// Registros en tandas, cada uno con su cálculo de Argon2id, y de cuántos en cuántos.
+const REGISTROS: (usize, usize) = (32, 8);
+/// Menos de lo que ocupa un cálculo, en KiB: ninguno se queda con su memoria.
+const KIB_DE_UN_CALCULO: u64 = 19 * 1024;
 /// Conexiones calladas que se abren, si el límite del sistema deja.
 const CALLADAS: u64 = 10_000;
 /// Descriptores que se dejan para lo demás de este proceso.
@@ -89,4 +94,17 @@ async fn quien_envia_a_goteo_se_corta_a_su_hora_y_los_demas_no_lo_notan() {
     assert!(atendidas > 10, "mientras tanto sólo se atendieron {atendidas}");
     let de_cuerpo = cortados.iter().filter(|texto| texto.starts_with("HTTP/1.1 408 ")).count();
     assert_eq!((cortados.len(), de_cuerpo), (200, 100));
+}
+
+#[tokio::test]
+async fn la_memoria_de_las_contrasenas_vuelve_al_sistema() {
+    let prueba = Prueba::nueva().await;
+    prueba.reserva().await;
+    let (antes, (registros, tanda)) = (prueba.servicio.memoria_kib(), REGISTROS);
+    for primero in (0..registros).step_by(tanda) {
+        let emails = (primero..primero + tanda).map(|n| format!("persona{n}@ejemplo.co"));
+        join_all(emails.map(async |email| prueba.registrar(&email).await)).await;
+    }
+    let crecio = prueba.servicio.memoria_kib().saturating_sub(antes);
+    assert!(crecio < KIB_DE_UN_CALCULO, "tras {registros} registros ocupa {crecio} KiB más");
 }

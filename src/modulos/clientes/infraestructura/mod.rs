@@ -2,6 +2,7 @@
 
 pub mod administradores;
 mod argon2id;
+mod argon2id_memoria;
 mod codigos;
 mod consultas;
 pub mod fichas;

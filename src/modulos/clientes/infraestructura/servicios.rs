@@ -38,7 +38,7 @@ impl ServiciosClientes {
         entrega: Box<dyn EntregaCodigos>,
         fichas: Fichas,
     ) -> Result<Self, Falla> {
-        let (cifrado, codigos) = (Argon2id::nuevo()?, CodigosHmac::nuevo(clave_codigos)?);
+        let (cifrado, codigos) = (Argon2id::nuevo(), CodigosHmac::nuevo(clave_codigos)?);
         Ok(Self { cifrado, codigos, vigencia, entrega, fichas })
     }
 }

@@ -47,7 +47,8 @@ pub(super) async fn esperar(opciones: &PgConnectOptions) -> Result<PgConnection,
             Ok(Err(_)) | Err(_) => return Err(ErrorPostgres::SinRespuesta(LIMITE.as_secs())),
         }
         sleep(pausa).await;
-        pausa = (pausa * 2).min(PAUSA_MAXIMA);
+        // Crece poco: así se nota que ya acepta con un cuarto de retraso como mucho.
+        pausa = (pausa * 5 / 4).min(PAUSA_MAXIMA);
     }
 }
 
