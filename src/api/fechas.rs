@@ -49,7 +49,7 @@ fn escribir(fecha: OffsetDateTime) -> Result<[u8; 20], TryFromIntError> {
     cifras(&mut texto[..4], fecha.year().try_into()?);
     let demas = [fecha.month().into(), fecha.day(), hora, minuto, segundo];
     for (destino, valor) in texto[5..].chunks_mut(3).zip(demas) {
-        cifras(&mut destino[..2], valor.into());
+        cifras(destino.get_mut(..2).unwrap_or_default(), valor.into());
     }
     Ok(texto)
 }

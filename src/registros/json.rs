@@ -118,19 +118,24 @@ fn entre_comillas(
 struct Texto<'a, W>(&'a mut W);
 
 impl<W: Write> Write for Texto<'_, W> {
-    fn write_str(&mut self, mut texto: &str) -> fmt::Result {
-        let especial = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        while let Some(lugar) = texto.as_bytes().iter().position(especial) {
-            self.0.write_str(&texto[..lugar])?;
-            match texto.as_bytes()[lugar] {
-                b'\n' => self.0.write_str("\\n")?,
-                b'\t' => self.0.write_str("\\t")?,
-                control @ 0..0x20 => write!(self.0, "\\u{control:04x}")?,
-                visible => write!(self.0, "\\{}", char::from(visible))?,
+    fn write_str(&mut self, texto: &str) -> fmt::Result {
+        let especial = |letra: char| matches!(letra, '"' | '\\' | '\0'..' ');
+        for tramo in texto.split_inclusive(especial) {
+            let mut letras = tramo.chars();
+            match letras.next_back().filter(|ultima| especial(*ultima)) {
+                None => self.0.write_str(tramo)?,
+                Some(ultima) => {
+                    self.0.write_str(letras.as_str())?;
+                    match ultima {
+                        '\n' => self.0.write_str("\\n")?,
+                        '\t' => self.0.write_str("\\t")?,
+                        '\0'..' ' => write!(self.0, "\\u{:04x}", u32::from(ultima))?,
+                        visible => write!(self.0, "\\{visible}")?,
+                    }
+                }
             }
-            texto = &texto[lugar + 1..];
         }
-        self.0.write_str(texto)
+        Ok(())
     }
 }
 

@@ -177,8 +177,7 @@ impl Provocadores {
     /// Si un evento de ese tópico y ese tipo provoca una orden.
     #[must_use]
     pub fn tienen(&self, topico: &str, tipo: &str) -> bool {
-        let nombre = Self::nombre(topico, tipo);
-        self.0.iter().any(|otro| *otro == nombre)
+        self.0.contains(&Self::nombre(topico, tipo))
     }
 
     /// Sus nombres, para preguntarlo en SQL.
