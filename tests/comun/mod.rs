@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 /// Lo más que se espera a que algo ocurra.
-pub const PLAZO: Duration = Duration::from_secs(30);
+pub const PLAZO: Duration = Duration::from_mins(1);
 
 const NUESTRAS: &str = "datname = current_database() AND application_name = 'aeroalpes'";
 

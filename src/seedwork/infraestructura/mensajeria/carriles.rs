@@ -1,6 +1,8 @@
 //! Qué instancia atiende qué claves: carriles arrendados por un rato, que pasan a otra si su dueña deja de latir.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{self, AtomicBool};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, query, query_as};
@@ -109,12 +111,19 @@ pub struct Carriles {
     conexiones: Conexiones,
     trabajo: Trabajo,
     id: Uuid,
+    /// Va a ceder carriles en el latido siguiente.
+    pausa: Arc<AtomicBool>,
 }
 
 impl Carriles {
     /// Una instancia que todavía no tiene ninguno.
     pub fn nuevos(conexiones: Conexiones, trabajo: Trabajo) -> Self {
-        Self { conexiones, trabajo, id: Uuid::now_v7() }
+        Self { conexiones, trabajo, id: Uuid::now_v7(), pausa: Arc::default() }
+    }
+
+    /// Si está a punto de ceder carriles: no se toma nada más, para que quien los reciba no halle nada a medias.
+    pub fn en_pausa(&self) -> bool {
+        self.pausa.load(atomic::Ordering::Relaxed)
     }
 
     /// La identidad de la instancia en ese trabajo.
@@ -122,7 +131,8 @@ impl Carriles {
         self.id
     }
 
-    /// Late, toma su parte de los carriles y suelta los que le sobran, hasta que se pida parar; al parar los suelta todos.
+    /// Late, toma su parte de los carriles y suelta los que le sobran, un latido después de dejar de tomar trabajo, hasta que
+    /// se pida parar; al parar los suelta todos.
     pub async fn mantener(self, parar: CancellationToken) {
         let (mut racha, mut antes) = (Racha::default(), 0);
         while !parar.is_cancelled() {
@@ -152,10 +162,16 @@ impl Carriles {
         let sql = query_as(self.trabajo.sentencias().latir).bind(self.id);
         let leidos: Vec<(i64, i64)> = self.conexiones.leer(sql).await?;
         let (mios, parte) = leidos.first().copied().unwrap_or_default();
+        let sobran = mios > parte;
+        let avisado = self.pausa.swap(sobran, atomic::Ordering::Relaxed);
         let cambio = match mios.cmp(&parte) {
             Ordering::Less => i64::try_from(self.tomar(parte - mios).await?).map_err(Falla::interna)?,
-            Ordering::Greater => -i64::try_from(self.ceder(mios - parte).await?).map_err(Falla::interna)?,
-            Ordering::Equal => 0,
+            Ordering::Greater if avisado => {
+                let cedidos = self.ceder(mios - parte).await?;
+                self.pausa.store(false, atomic::Ordering::Relaxed);
+                -i64::try_from(cedidos).map_err(Falla::interna)?
+            }
+            Ordering::Greater | Ordering::Equal => 0,
         };
         usize::try_from(mios + cambio).map_err(Falla::interna)
     }

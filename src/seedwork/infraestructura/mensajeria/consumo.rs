@@ -93,6 +93,10 @@ impl<F: Fabrica> Consumo<F> {
         if libres == 0 {
             return Ok(());
         }
+        if self.carriles.en_pausa() {
+            manos.descartar();
+            return Ok(());
+        }
         manos.descartar_lo_caducado();
         if manos.faltan(libres) {
             let halladas = self.entregas.pendientes(self.carriles.id(), &manos.claves(), manos.pedido()).await?;
@@ -122,7 +126,12 @@ impl<F: Fabrica> Consumo<F> {
         {
             warn!(id = entrega.id_mensaje, %falla, "avería: no se pudo dar por atendida antes de tiempo");
         }
-        let destino = match self.entregar_aparte(entrega).await {
+        let entregada = if entrega.ya_recibida && !quitada(Guarda::BandejaEntrada) {
+            Err(FallaEntrega::Falla(Falla::YaRecibido))
+        } else {
+            self.entregar_aparte(entrega).await
+        };
+        let destino = match entregada {
             // La transacción de su efecto ya la quitó.
             Ok(()) => {
                 anotar(entrega, Desenlace::Ejecutado);

@@ -14,7 +14,7 @@ const REPETIDAS: usize = 6;
 /// Entregas que se piden de una vez: buscarlas cuesta casi lo mismo para una que para todas.
 const LOTE: usize = 120;
 /// Lo que vale lo que se pidió y aún no se atiende: después, su carril puede ser de otra instancia.
-const VIGENCIA: Duration = Duration::from_millis(500);
+const VIGENCIA: Duration = Duration::from_millis(250);
 
 /// Lo que se tiene entre manos.
 #[derive(Default)]
@@ -30,8 +30,13 @@ impl EntreManos {
     /// Olvida lo que esperó demasiado.
     pub fn descartar_lo_caducado(&mut self) {
         if self.pedido_en.is_some_and(|pedido| pedido.elapsed() > VIGENCIA) {
-            self.en_espera.clear();
+            self.descartar();
         }
+    }
+
+    /// Olvida lo que espera lugar.
+    pub fn descartar(&mut self) {
+        self.en_espera.clear();
     }
 
     /// Si no hay en espera para tantos lugares.

@@ -57,6 +57,8 @@ pub struct Entrega {
     pub esperas: i32,
     /// Cuándo se guardó.
     pub recibida_en: OffsetDateTime,
+    /// Si su mensaje ya había tenido su efecto: llegó otra vez mientras se confirmaba.
+    pub ya_recibida: bool,
 }
 
 /// Las entregas que se hallaron.
@@ -88,7 +90,8 @@ pub struct Pedido {
 macro_rules! primeras {
     ($cuales:literal, $limite:literal) => {
         concat!(
-            "(SELECT * FROM (SELECT *, count(*) OVER () AS vistas, sum(octet_length(datos)) OVER (ORDER BY posicion) ",
+            "(SELECT *, EXISTS (SELECT 1 FROM bandeja_entrada e WHERE e.suscripcion = ventana.suscripcion ",
+            "AND e.id_mensaje = ventana.id_mensaje) AS ya_recibida FROM (SELECT *, count(*) OVER () AS vistas, sum(octet_length(datos)) OVER (ORDER BY posicion) ",
             "- octet_length(datos) AS bytes_antes FROM (SELECT posicion, suscripcion, id_mensaje, topico, ",
             "clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, intentos, esperas, reintentada_en, recibida_en FROM entregas WHERE ",
             carril_propio!(),

@@ -108,7 +108,7 @@ impl Relevo {
 
     /// Lee un lote, y dice si queda más.
     async fn leer(&self, pedido: Pedido) -> Result<(Vec<Fila>, bool), Falla> {
-        if !self.publicador.preparado().await {
+        if self.carriles.en_pausa() || !self.publicador.preparado().await {
             return Ok((Vec::new(), false));
         }
         let filas = self.pendientes(&pedido).await?;
