@@ -167,7 +167,7 @@ async fn una_vez<F: Fabrica, C: Handler<F::Udt>>(
 
 /// Los eventos que provocan una orden, como `tópico/tipo`. De los demás sólo se anota que llegaron.
 #[derive(Debug, Clone, Default)]
-pub struct Provocadores(Arc<[String]>);
+pub struct Provocadores(pub(super) Arc<[String]>);
 
 impl Provocadores {
     fn nombre(topico: &str, tipo: &str) -> String {

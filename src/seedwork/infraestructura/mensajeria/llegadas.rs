@@ -6,7 +6,7 @@ use sqlx::query_as;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::enrutador::SUSCRIPCION_EVENTOS;
+use super::enrutador::{Provocadores, SUSCRIPCION_EVENTOS};
 use super::entregas::Entregas;
 use crate::seedwork::aplicacion::medidas::{self, Desenlace};
 use crate::seedwork::dominio::repositorios::Falla;
@@ -80,28 +80,70 @@ impl Entregas {
             .bind(columna(|l| l.traceparent.clone()))
             .bind(llegadas.iter().map(|l| l.publicado_en).collect::<Vec<_>>())
             .bind(llegadas.iter().map(|l| l.ilegible.clone()).collect::<Vec<_>>())
-            .bind(self.se_anotan(llegadas))
+            .bind(se_anotan(&self.provocadores, llegadas))
             .bind(quitada(Guarda::BandejaEntrada));
         let filas: Vec<(i64, i64)> = self.conexiones.leer(sql).await?;
         let llegaron = u64::try_from(llegadas.len()).unwrap_or_default();
         medidas::duplicados(llegaron.saturating_sub(nuevas(&filas)));
         Ok(())
     }
+}
 
-    /// De cuáles basta anotar que llegaron. De la que va detrás de otra de su clave que sí se atiende, no: se
-    /// adelantaría.
-    fn se_anotan(&self, llegadas: &[Llegada]) -> Vec<bool> {
-        let mut atendidas = HashSet::new();
-        let se_anota = |llegada: &Llegada| {
-            let basta = llegada.suscripcion == SUSCRIPCION_EVENTOS
-                && llegada.ilegible.is_none()
-                && !self.provocadores.tienen(llegada.topico, &llegada.tipo)
-                && !atendidas.contains(&llegada.clave);
-            if !basta && llegada.suscripcion == SUSCRIPCION_EVENTOS {
-                atendidas.insert(llegada.clave);
-            }
-            basta
-        };
-        llegadas.iter().map(se_anota).collect()
+/// De cuáles basta anotar que llegaron. De la que va detrás de otra de su clave que sí se atiende, no: se adelantaría.
+fn se_anotan(provocadores: &Provocadores, llegadas: &[Llegada]) -> Vec<bool> {
+    let mut atendidas = HashSet::new();
+    let se_anota = |llegada: &Llegada| {
+        let es_evento = llegada.suscripcion == SUSCRIPCION_EVENTOS;
+        let basta = es_evento
+            && llegada.ilegible.is_none()
+            && !provocadores.tienen(llegada.topico, &llegada.tipo)
+            && !atendidas.contains(&llegada.clave);
+        if es_evento && !basta {
+            atendidas.insert(llegada.clave);
+        }
+        basta
+    };
+    llegadas.iter().map(se_anota).collect()
+}
+
+#[cfg(test)]
+mod pruebas {
+    use super::super::enrutador::SUSCRIPCION_COMANDOS;
+    use super::*;
+
+    fn llegada(suscripcion: &'static str, tipo: &str, clave: Uuid) -> Llegada {
+        let (topico, publicado_en) = ("eventos-cosa", OffsetDateTime::UNIX_EPOCH);
+        let (id_mensaje, correlacion, traceparent) = (String::new(), String::new(), String::new());
+        let (tipo, datos, ilegible) = (tipo.to_owned(), Vec::new(), None);
+        Llegada {
+            suscripcion,
+            id_mensaje,
+            topico,
+            clave,
+            tipo,
+            datos,
+            correlacion,
+            traceparent,
+            publicado_en,
+            ilegible,
+        }
+    }
+
+    #[test]
+    fn solo_se_anota_el_evento_que_no_provoca_nada_y_no_adelanta_a_nadie() {
+        let provocadores = Provocadores(["eventos-cosa/Provoca".to_owned()].into());
+        let (una, otra) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let ilegible = Llegada { ilegible: Some("roto".into()), ..llegada(SUSCRIPCION_EVENTOS, "Nada", otra) };
+        let llegadas = [
+            llegada(SUSCRIPCION_EVENTOS, "Nada", una),
+            llegada(SUSCRIPCION_COMANDOS, "Nada", una),
+            llegada(SUSCRIPCION_EVENTOS, "Nada", una),
+            llegada(SUSCRIPCION_EVENTOS, "Provoca", una),
+            llegada(SUSCRIPCION_EVENTOS, "Nada", una),
+            llegada(SUSCRIPCION_EVENTOS, "Nada", otra),
+            ilegible,
+            llegada(SUSCRIPCION_EVENTOS, "Nada", otra),
+        ];
+        assert_eq!(se_anotan(&provocadores, &llegadas), [true, false, true, false, false, true, false, false]);
     }
 }
