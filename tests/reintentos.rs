@@ -137,3 +137,16 @@ async fn una_clave_que_espera_no_se_atiende_antes_de_tiempo_ni_esconde_a_las_dem
     base.ordenar("UPDATE entregas SET proximo_intento = now()").await;
     assert_eq!(claves().await, [llena, otra]);
 }
+
+#[tokio::test]
+async fn lo_que_ya_tuvo_su_efecto_se_dice_al_pedirlo() {
+    let (base, dueno) = base().await;
+    sembrar(&base, 2, "gen_random_uuid()", 0).await;
+    base.ordenar(
+        "INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id_mensaje FROM entregas \
+         ORDER BY posicion LIMIT 1",
+    )
+    .await;
+    let halladas = pendientes(&entregas(&base), dueno, &[], TODAS).await;
+    assert_eq!(halladas.iter().map(|entrega| entrega.ya_recibida).collect::<Vec<_>>(), [true, false]);
+}
