@@ -204,7 +204,7 @@ async fn componer(
         latidos: fondo(CONEXIONES_LATIDOS)?,
         escritura: escritura.clone(),
         atraso: Atraso::default(),
-        aceptaciones: config.ordenes,
+        aceptaciones: config.aceptaciones,
         con_correo: config.correo.is_some(),
     };
     let codigos = clave(&escritura, "codigos-validacion").await?;

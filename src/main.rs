@@ -13,7 +13,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aeroalpes::config::leer_hilos;
 use aeroalpes::seedwork::aplicacion::causas::cadena;
+use tokio::runtime::Builder;
 
 use self::ordenes::Orden;
 
@@ -35,9 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn cumplir(orden: Orden) -> Result<ExitCode, Box<dyn Error>> {
-    let hilos = tokio::runtime::Runtime::new()?;
-    let fin = hilos.block_on(orden.cumplir());
+    let hilos = leer_hilos(&|variable| std::env::var_os(variable))?;
+    let ejecucion = Builder::new_multi_thread().worker_threads(hilos).enable_all().build()?;
+    let fin = ejecucion.block_on(orden.cumplir());
     // Lo que se quedó esperando al sistema (un nombre que nadie resuelve, por ejemplo) no retrasa el final.
-    hilos.shutdown_timeout(GRACIA);
+    ejecucion.shutdown_timeout(GRACIA);
     fin
 }

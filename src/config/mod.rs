@@ -72,8 +72,10 @@ pub struct Config {
     pub conexiones: usize,
     /// Conexiones a PostgreSQL para las consultas, como mucho.
     pub conexiones_lectura: usize,
-    /// Cuántas órdenes se cumplen a la vez, y cuántas esperan turno. Lo mismo vale para aceptar comandos.
+    /// Cuántas órdenes se cumplen a la vez, y cuántas esperan turno.
     pub ordenes: Cupo,
+    /// Cuántos comandos se aceptan a la vez, y cuántos esperan turno.
+    pub aceptaciones: Cupo,
     /// Cuántas consultas se responden a la vez, y cuántas esperan turno.
     pub consultas: Cupo,
     /// Cuántos flujos de eventos en vivo hay abiertos a la vez.
@@ -126,8 +128,10 @@ impl Config {
             roles: roles(&lector, opciones.roles)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
             conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
-            ordenes: cupo(&lector, "AEROALPES_ORDENES")?,
-            consultas: cupo(&lector, "AEROALPES_CONSULTAS")?,
+            ordenes: cupo(&lector, "AEROALPES_ORDENES", 32)?,
+            // Lo que espera un comando es el recibo del bróker, que atiende a muchos a la vez.
+            aceptaciones: cupo(&lector, "AEROALPES_ACEPTACIONES", 256)?,
+            consultas: cupo(&lector, "AEROALPES_CONSULTAS", 32)?,
             flujos: lector.numero("AEROALPES_FLUJOS", 1_000, 1, 10_000)?,
             plazos_pg: PlazosPg {
                 bloqueo: lector.milisegundos("AEROALPES_LOCK_TIMEOUT_MS", 5_000)?,
@@ -167,9 +171,9 @@ impl Config {
 }
 
 /// Cuánto se admite de algo: cuánto a la vez es suyo; la espera es la misma para todo.
-fn cupo(lector: &Lector<'_>, variable: &'static str) -> Result<Cupo, ErrorConfig> {
+fn cupo(lector: &Lector<'_>, variable: &'static str, defecto: usize) -> Result<Cupo, ErrorConfig> {
     Ok(Cupo {
-        a_la_vez: lector.numero(variable, 32, 1, 10_000)?,
+        a_la_vez: lector.numero(variable, defecto, 1, 10_000)?,
         en_espera: lector.numero("AEROALPES_EN_ESPERA", 10_000, 0, 100_000)?,
         espera: lector.milisegundos("AEROALPES_TURNO_MS", 20_000)?,
     })
@@ -181,6 +185,16 @@ fn cupo(lector: &Lector<'_>, variable: &'static str) -> Result<Cupo, ErrorConfig
 /// [`ErrorConfig`] si no es una dirección con puerto.
 pub fn leer_escucha(entorno: Entorno<'_>) -> Result<SocketAddr, ErrorConfig> {
     escucha(&Lector { entorno }, None)
+}
+
+/// Con cuántos hilos se trabaja. Si no se dice, con la mitad de los núcleos: lo que pide un cliente cuesta a PostgreSQL
+/// tanto como a nosotros, y con más hilos se gasta más en despertarse unos a otros (docs/rendimiento.md).
+///
+/// # Errors
+/// [`ErrorConfig`] si no es un número que sirva.
+pub fn leer_hilos(entorno: Entorno<'_>) -> Result<usize, ErrorConfig> {
+    let nucleos = std::thread::available_parallelism().map_or(1, usize::from);
+    Lector { entorno }.numero("AEROALPES_HILOS", (nucleos / 2).max(1), 1, 1_024)
 }
 
 /// La clave de servicio del modo cerrado, si la hay.

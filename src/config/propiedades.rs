@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{Config, ErrorConfig, Opciones};
 
 /// Las variables que no admiten cualquier valor, con uno que no admiten.
-const CON_VALOR_MALO: [(&str, &str); 49] = [
+const CON_VALOR_MALO: [(&str, &str); 50] = [
     ("DATABASE_URL", "mysql://yo:secreto@x/y"),
     ("DATABASE_URL_ARCHIVO", "/no/existe"),
     ("AEROALPES_ESCUCHA", "localhost"),
@@ -28,6 +28,7 @@ const CON_VALOR_MALO: [(&str, &str); 49] = [
     ("AEROALPES_CONEXIONES", "1001"),
     ("AEROALPES_CONEXIONES_LECTURA", "0"),
     ("AEROALPES_ORDENES", "0"),
+    ("AEROALPES_ACEPTACIONES", "0"),
     ("AEROALPES_CONSULTAS", "10001"),
     ("AEROALPES_EN_ESPERA", "-1"),
     ("AEROALPES_FLUJOS", "0"),

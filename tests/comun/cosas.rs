@@ -56,16 +56,16 @@ pub async fn leer(udt: &mut UnidadTrabajoPg<()>, id: Uuid, bloquea: Bloquea) -> 
 }
 
 pub fn insercion(id: Uuid, valor: i32) -> Escritura {
-    Escritura::insercion("cosas", id, move |sql| {
-        sql.push("INSERT INTO cosas VALUES (").push_bind(id).push(", ").push_bind(valor).push(", 1)");
-    })
+    Escritura::insercion(
+        "cosas",
+        id,
+        vec![("id", id.into()), ("valor", i64::from(valor).into()), ("version", 1.into())],
+    )
 }
 
 /// Añade un número a la lista de una cosa.
 pub fn numero(id: Uuid, numero: i64) -> Escritura {
-    Escritura::insercion("numeros", Uuid::now_v7(), move |sql| {
-        sql.push("INSERT INTO numeros (id, numero) VALUES (").push_bind(id).push(", ").push_bind(numero).push(")");
-    })
+    Escritura::insercion("numeros", Uuid::now_v7(), vec![("id", id.into()), ("numero", numero.into())])
 }
 
 pub fn cambio(id: Uuid, valor: i32, version: i64) -> Escritura {

@@ -106,11 +106,11 @@ impl BaseDePrueba {
         self.contar(&format!("SELECT count(*) FROM pg_stat_activity WHERE {NUESTRAS}")).await
     }
 
-    /// Espera a que haya tantas sesiones de esta base detenidas por un bloqueo.
+    /// Espera a que haya al menos tantas sesiones de esta base detenidas por un bloqueo.
     pub async fn esperar_bloqueadas(&self, cuantas: i64) {
         let sql = "SELECT count(*) FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        hasta("que haya sesiones bloqueadas", async || self.contar(sql).await == cuantas).await;
+        hasta("que haya sesiones bloqueadas", async || self.contar(sql).await >= cuantas).await;
     }
 }
 

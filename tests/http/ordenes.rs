@@ -36,6 +36,8 @@ async fn una_variable_que_no_sirve_detiene_el_arranque_y_se_explica() {
         ("AEROALPES_CONEXIONES", "muchas", "un número de 1 a 1000"),
         ("AEROALPES_CONEXIONES_LECTURA", "1001", "un número de 1 a 1000"),
         ("AEROALPES_ORDENES", "0", "un número de 1 a 10000"),
+        ("AEROALPES_ACEPTACIONES", "0", "un número de 1 a 10000"),
+        ("AEROALPES_HILOS", "0", "un número de 1 a 1024"),
         ("AEROALPES_CONSULTAS", "10001", "un número de 1 a 10000"),
         ("AEROALPES_EN_ESPERA", "-1", "un número de 0 a 100000"),
         ("AEROALPES_TURNO_MS", "0", milisegundos),

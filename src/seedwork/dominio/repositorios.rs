@@ -2,6 +2,7 @@
 
 use std::error::Error as ErrorEstandar;
 use std::future::Future;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -23,8 +24,11 @@ pub trait Repositorio<A: AgregacionRaiz>: Send {
     fn guardar(&mut self, agregacion: &mut A) -> impl Future<Output = Result<(), Falla>> + Send;
 }
 
+/// Por qué falló. Compartida: lo que se hace junto falla junto.
+type Causa = Arc<dyn ErrorEstandar + Send + Sync>;
+
 /// Lo que puede salir mal al leer o guardar, y que no es asunto del dominio.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum Falla {
     /// Otra transacción cambió antes la misma agregación (bloqueo optimista).
     #[error("otra operación cambió antes los mismos datos")]
@@ -49,22 +53,22 @@ pub enum Falla {
     Saturada,
     /// No se pudo llegar al almacén: no se guardó nada.
     #[error("no se pudo conectar con la base de datos")]
-    Inaccesible(#[source] Box<dyn ErrorEstandar + Send + Sync>),
+    Inaccesible(#[source] Causa),
     /// Se perdió el contacto con el almacén; si ocurrió al confirmar, no se sabe si quedó guardado.
     #[error("no hay contacto con la base de datos")]
-    Desconectada(#[source] Box<dyn ErrorEstandar + Send + Sync>),
+    Desconectada(#[source] Causa),
     /// Venció el plazo de la orden; no se guardó nada.
     #[error("venció el plazo de la operación")]
     PlazoVencido,
     /// Un defecto o una situación imprevista.
     #[error("error interno")]
-    Interna(#[source] Box<dyn ErrorEstandar + Send + Sync>),
+    Interna(#[source] Causa),
 }
 
 impl Falla {
     /// Una falla interna con su causa.
     pub fn interna(causa: impl Into<Box<dyn ErrorEstandar + Send + Sync>>) -> Self {
-        Self::Interna(causa.into())
+        Self::Interna(causa.into().into())
     }
 
     /// Si repetir la orden entera, desde el principio, es seguro y puede funcionar.

@@ -1,5 +1,7 @@
 //! De los errores de sqlx y los códigos SQLSTATE de PostgreSQL a nuestras fallas.
 
+use std::sync::Arc;
+
 use crate::seedwork::dominio::repositorios::Falla;
 
 /// Traduce un error de sqlx.
@@ -10,7 +12,7 @@ pub fn falla_de(error: sqlx::Error) -> Falla {
     let sqlx::Error::Database(de_la_base) = &error else {
         return match error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
-                Falla::Desconectada(Box::new(error))
+                Falla::Desconectada(Arc::new(error))
             }
             otro => Falla::interna(otro),
         };
@@ -27,7 +29,7 @@ pub fn falla_de(error: sqlx::Error) -> Falla {
         "23505" if de_la_base.constraint() == Some("idempotencia_pkey") => Falla::Interbloqueo,
         "23505" => Falla::Duplicado { restriccion: de_la_base.constraint().unwrap_or_default().to_owned() },
         codigo if codigo.starts_with("53") => Falla::Saturada,
-        codigo if es_desconexion(codigo) => Falla::Desconectada(Box::new(error)),
+        codigo if es_desconexion(codigo) => Falla::Desconectada(Arc::new(error)),
         _ => Falla::interna(error),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::conexiones::Conexiones;
+use super::grupo::{Confirmacion, Grupo};
 use super::lector_pg::LectorPg;
+use super::lecturas::{LecturaPorId, Lecturas};
 use super::unidad_trabajo_pg::UnidadTrabajoPg;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
@@ -14,7 +16,9 @@ use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 /// las órdenes que esperan una fila bloqueada.
 pub struct FabricaPg<S> {
     escritura: Conexiones,
+    grupo: Grupo,
     lectura: Conexiones,
+    lecturas: Lecturas,
     servicios: Arc<S>,
     aviso: Arc<Notify>,
 }
@@ -22,7 +26,9 @@ pub struct FabricaPg<S> {
 impl<S> FabricaPg<S> {
     /// Una fábrica con los servicios que piden los handlers; avisa cuando una orden deja mensajes por salir.
     pub fn nueva(escritura: Conexiones, lectura: Conexiones, servicios: S, aviso: Arc<Notify>) -> Self {
-        Self { escritura, lectura, servicios: Arc::new(servicios), aviso }
+        let (grupo, lecturas) =
+            (Grupo::nuevas(Confirmacion(escritura.clone())), Lecturas::nuevas(LecturaPorId(lectura.clone())));
+        Self { escritura, grupo, lectura, lecturas, servicios: Arc::new(servicios), aviso }
     }
 }
 
@@ -31,10 +37,11 @@ impl<S: Send + Sync + 'static> Fabrica for FabricaPg<S> {
     type Lector = LectorPg<S>;
 
     fn abrir(&self, contexto: Contexto) -> UnidadTrabajoPg<S> {
-        UnidadTrabajoPg::nueva(self.escritura.clone(), Arc::clone(&self.servicios), contexto, Arc::clone(&self.aviso))
+        let escribe = (self.escritura.clone(), self.grupo.clone());
+        UnidadTrabajoPg::nueva(escribe, Arc::clone(&self.servicios), contexto, Arc::clone(&self.aviso))
     }
 
     fn lector(&self) -> LectorPg<S> {
-        LectorPg::nuevo(self.lectura.clone(), Arc::clone(&self.servicios))
+        LectorPg::nuevo((self.lectura.clone(), self.lecturas.clone()), Arc::clone(&self.servicios))
     }
 }

@@ -63,11 +63,13 @@ impl<S: Send + Sync + 'static> Solicitudes for UnidadTrabajoPg<S> {
 
     fn recordar(&mut self, solicitud: &Solicitud, recuerdo: Recuerdo) {
         let Solicitud { ambito, clave, huella } = solicitud.clone();
-        self.anotar_primero(Escritura::insercion(TABLA, Uuid::now_v7(), move |sql| {
-            sql.push("INSERT INTO idempotencia (ambito, clave, huella, recuerdo) VALUES (").push_bind(ambito);
-            sql.push(", ").push_bind(clave).push(", ").push_bind(huella.to_vec());
-            sql.push(", ").push_bind(recuerdo).push(")");
-        }));
+        let columnas = vec![
+            ("ambito", ambito.into()),
+            ("clave", clave.into()),
+            ("huella", huella.to_vec().into()),
+            ("recuerdo", recuerdo.into()),
+        ];
+        self.anotar_primero(Escritura::insercion(TABLA, Uuid::now_v7(), columnas));
     }
 }
 

@@ -1,50 +1,84 @@
-//! De lo anotado en una unidad de trabajo a una sola sentencia de SQL.
+//! De lo anotado en una o varias unidades de trabajo a una sola sentencia de SQL.
 
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::despacho::Sobre;
+use super::valores::{Valor, enlazar};
 use crate::seedwork::aplicacion::contexto::Contexto;
+use crate::seedwork::dominio::repositorios::Falla;
 
 /// Redacta una sentencia y le pone sus parámetros.
-type Redaccion = Box<dyn FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync>;
+type Redaccion = Box<dyn Fn(&mut QueryBuilder<Postgres>) + Send + Sync>;
 
-/// Una sentencia anotada, sobre una sola fila: se escribe al confirmar, junto con las demás.
+/// Unas columnas de una fila, con su valor.
+pub type Columnas = Vec<(&'static str, Valor)>;
+
+/// Qué se hace con la fila.
+enum Accion {
+    /// Insertarla; si choca, lo que diga lo último.
+    Insertar(Columnas, &'static str),
+    /// Quitarla, si está: se reconoce por esas columnas.
+    Borrar(Columnas),
+    Cambiar(Redaccion),
+}
+
+/// Algo anotado sobre una sola fila: se escribe al confirmar, junto con lo demás.
 pub struct Escritura {
     tabla: &'static str,
     id: Uuid,
-    cambia_existente: bool,
     se_cuenta: bool,
-    redactar: Redaccion,
+    accion: Accion,
 }
+
+/// Qué se escribe, sin los valores: lo de la misma forma se puede escribir junto.
+#[derive(PartialEq, Eq)]
+pub struct Forma(Vec<(&'static str, Vec<&'static str>)>);
 
 impl Escritura {
     /// La inserción de una fila.
-    pub fn insercion(
-        tabla: &'static str,
-        id: impl Into<Uuid>,
-        redactar: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
-    ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: false, se_cuenta: true, redactar: Box::new(redactar) }
+    pub fn insercion(tabla: &'static str, id: impl Into<Uuid>, columnas: Columnas) -> Self {
+        Self { tabla, id: id.into(), se_cuenta: true, accion: Accion::Insertar(columnas, "") }
     }
 
     /// El borrado de una fila que puede no estar: con ella o sin ella, lo demás vale.
-    pub fn borrado(
-        tabla: &'static str,
-        id: impl Into<Uuid>,
-        redactar: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
-    ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: false, se_cuenta: false, redactar: Box::new(redactar) }
+    pub fn borrado(tabla: &'static str, id: impl Into<Uuid>, columnas: Columnas) -> Self {
+        Self { tabla, id: id.into(), se_cuenta: false, accion: Accion::Borrar(columnas) }
     }
 
     /// El cambio de una fila; si al escribir ya no está en la versión que se leyó, la orden falla con
-    /// [`Falla::Conflicto`](crate::seedwork::dominio::repositorios::Falla::Conflicto).
+    /// [`Falla::Conflicto`].
     pub fn cambio(
         tabla: &'static str,
         id: impl Into<Uuid>,
-        redactar: impl FnOnce(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
+        redactar: impl Fn(&mut QueryBuilder<Postgres>) + Send + Sync + 'static,
     ) -> Self {
-        Self { tabla, id: id.into(), cambia_existente: true, se_cuenta: true, redactar: Box::new(redactar) }
+        Self { tabla, id: id.into(), se_cuenta: true, accion: Accion::Cambiar(Box::new(redactar)) }
+    }
+
+    /// Un mensaje en la bandeja de salida (*outbox*).
+    pub fn salida(sobre: Sobre, contexto: &Contexto) -> Self {
+        let columnas = vec![
+            ("id", sobre.id.into()),
+            ("topico", sobre.topico.into()),
+            ("clave", sobre.clave.into()),
+            ("tipo", sobre.tipo.into()),
+            ("datos", sobre.datos.into()),
+            ("ocurrido_en", sobre.ocurrido_en.into()),
+            ("correlacion", contexto.correlacion.clone().into()),
+            ("causa", contexto.causa.into()),
+            ("traceparent", contexto.traceparent.clone().into()),
+        ];
+        Self { se_cuenta: false, ..Self::insercion("bandeja_salida", sobre.id, columnas) }
+    }
+
+    /// La misma inserción, con lo que hay que hacer si choca.
+    #[must_use]
+    pub fn si_choca(mut self, que: &'static str) -> Self {
+        if let Accion::Insertar(_, choque) = &mut self.accion {
+            *choque = que;
+        }
+        self
     }
 
     /// Si escribe en esa tabla.
@@ -59,48 +93,118 @@ impl Escritura {
 
     /// Si cambia una fila que ya existía, y por tanto puede no encontrarla.
     pub const fn cambia_existente(&self) -> bool {
-        self.cambia_existente
+        matches!(self.accion, Accion::Cambiar(_))
     }
 
     /// Si tiene que haber tocado su fila.
     pub const fn se_cuenta(&self) -> bool {
         self.se_cuenta
     }
+
+    const fn columnas(&self) -> Option<&Columnas> {
+        match &self.accion {
+            Accion::Insertar(columnas, _) | Accion::Borrar(columnas) => Some(columnas),
+            Accion::Cambiar(_) => None,
+        }
+    }
+
+    fn se_juntan(&self, otra: &Self) -> bool {
+        self.tabla == otra.tabla
+            && match (&self.accion, &otra.accion) {
+                (Accion::Insertar(una, choque), Accion::Insertar(otra, otro)) => {
+                    choque == otro && nombres(una).eq(nombres(otra))
+                }
+                (Accion::Borrar(una), Accion::Borrar(otra)) => nombres(una).eq(nombres(otra)),
+                _ => false,
+            }
+    }
 }
 
-/// Junta las escrituras y la bandeja de salida en un `WITH` que dice cuántas filas escribió.
-pub fn componer(escrituras: Vec<Escritura>, salida: Vec<Sobre>, contexto: &Contexto) -> QueryBuilder<Postgres> {
+impl Forma {
+    /// La de unas escrituras que no cambian nada que ya existiera; nada, si alguna lo cambia.
+    pub fn de(escrituras: &[Escritura]) -> Option<Self> {
+        let forma = |escritura: &Escritura| match &escritura.accion {
+            Accion::Insertar(columnas, "") | Accion::Borrar(columnas) => {
+                Some((escritura.tabla, nombres(columnas).collect()))
+            }
+            Accion::Insertar(..) | Accion::Cambiar(_) => None,
+        };
+        escrituras.iter().map(forma).collect::<Option<_>>().map(Self)
+    }
+}
+
+fn nombres(columnas: &Columnas) -> impl Iterator<Item = &'static str> {
+    columnas.iter().map(|(nombre, _)| *nombre)
+}
+
+/// Junta las escrituras en un `WITH` que dice cuántas filas escribió de las que se cuentan. Las que hacen lo mismo en la
+/// misma tabla van en una sola parte, en su orden: escribir muchas cuesta poco más que escribir una.
+///
+/// # Errors
+/// [`Falla::Interna`] si una columna lleva valores de tipos distintos.
+pub fn componer<'a>(escrituras: impl IntoIterator<Item = &'a Escritura>) -> Result<QueryBuilder<Postgres>, Falla> {
     let mut sql = QueryBuilder::new("WITH ");
-    let contadas: Vec<_> = escrituras.iter().map(Escritura::se_cuenta).collect();
-    for (i, escritura) in escrituras.into_iter().enumerate() {
-        sql.push(format_args!("{}e{i} AS (", if i == 0 { "" } else { ", " }));
-        (escritura.redactar)(&mut sql);
+    let mut contadas = Vec::new();
+    for (i, (primera, demas)) in agrupar(escrituras).into_iter().enumerate() {
+        sql.push(if i == 0 { "e" } else { ", e" }).push(i).push(" AS (");
+        contadas.extend(primera.se_cuenta.then_some(i));
+        escribir(&mut sql, primera, &demas)?;
         sql.push(" RETURNING 1)");
     }
-    if !salida.is_empty() {
-        sql.push(if contadas.is_empty() { "salida AS (" } else { ", salida AS (" });
-        escribir_salida(&mut sql, salida, contexto);
-        sql.push(")");
-    }
     sql.push(" SELECT 0::bigint");
-    for (i, _) in contadas.iter().enumerate().filter(|(_, se_cuenta)| **se_cuenta) {
-        sql.push(format_args!(" + (SELECT count(*) FROM e{i})"));
+    for i in contadas {
+        sql.push(" + (SELECT count(*) FROM e").push(i).push(")");
     }
-    sql
+    Ok(sql)
 }
 
-fn escribir_salida(sql: &mut QueryBuilder<Postgres>, salida: Vec<Sobre>, contexto: &Contexto) {
-    sql.push("INSERT INTO bandeja_salida ");
-    sql.push("(id, topico, clave, tipo, datos, ocurrido_en, correlacion, causa, traceparent) ");
-    sql.push_values(salida, |mut fila, sobre| {
-        fila.push_bind(sobre.id)
-            .push_bind(sobre.topico)
-            .push_bind(sobre.clave)
-            .push_bind(sobre.tipo)
-            .push_bind(sobre.datos)
-            .push_bind(sobre.ocurrido_en)
-            .push_bind(contexto.correlacion.clone())
-            .push_bind(contexto.causa)
-            .push_bind(contexto.traceparent.clone());
-    });
+type Juntas<'a> = (&'a Escritura, Vec<&'a Columnas>);
+
+/// Cada escritura con las que hacen lo mismo en la misma tabla.
+fn agrupar<'a>(escrituras: impl IntoIterator<Item = &'a Escritura>) -> Vec<Juntas<'a>> {
+    let mut grupos: Vec<Juntas<'a>> = Vec::new();
+    for escritura in escrituras {
+        match grupos.iter_mut().find(|(primera, _)| primera.se_juntan(escritura)) {
+            Some((_, filas)) => filas.extend(escritura.columnas()),
+            None => grupos.push((escritura, escritura.columnas().into_iter().collect())),
+        }
+    }
+    grupos
+}
+
+fn escribir(sql: &mut QueryBuilder<Postgres>, como: &Escritura, filas: &[&Columnas]) -> Result<(), Falla> {
+    match &como.accion {
+        Accion::Insertar(columnas, choque) => {
+            sql.push("INSERT INTO ").push(como.tabla).push(" (");
+            listar(sql, columnas);
+            sql.push(") SELECT * FROM unnest(");
+            desplegar(sql, columnas.len(), filas)?;
+            sql.push(") ").push(choque);
+        }
+        Accion::Borrar(columnas) => {
+            sql.push("DELETE FROM ").push(como.tabla).push(" WHERE (");
+            listar(sql, columnas);
+            sql.push(") IN (SELECT * FROM unnest(");
+            desplegar(sql, columnas.len(), filas)?;
+            sql.push("))");
+        }
+        Accion::Cambiar(redactar) => redactar(sql),
+    }
+    Ok(())
+}
+
+fn listar(sql: &mut QueryBuilder<Postgres>, columnas: &Columnas) {
+    for (i, nombre) in nombres(columnas).enumerate() {
+        sql.push(if i == 0 { "" } else { ", " }).push(nombre);
+    }
+}
+
+/// Los valores de unas filas, columna a columna.
+fn desplegar(sql: &mut QueryBuilder<Postgres>, columnas: usize, filas: &[&Columnas]) -> Result<(), Falla> {
+    for i in 0..columnas {
+        sql.push(if i == 0 { "" } else { ", " });
+        let columna: Vec<_> = filas.iter().filter_map(|fila| fila.get(i)).map(|(_, valor)| valor).collect();
+        enlazar(sql, &columna)?;
+    }
+    Ok(())
 }

@@ -6,13 +6,15 @@ use std::time::Instant;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr};
+use thiserror::Error;
 use tokio::sync::Notify;
 
 use super::averias::{Guarda, quitada};
 use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
+use super::grupo::{Fin as FinEnGrupo, Grupo};
 use super::mensajeria::resultados::{atendida, entrada, resultado};
-use super::sentencias::{Escritura, componer};
+use super::sentencias::{Escritura, Forma, componer};
 use super::servicios::ConServicios;
 use super::trazas::{Clase, Tramo};
 use crate::seedwork::aplicacion::contexto::Contexto;
@@ -25,11 +27,13 @@ use crate::seedwork::dominio::repositorios::Falla;
 /// Una unidad de trabajo dueña de su conexión.
 ///
 /// La conexión se arrienda y `BEGIN` se envía con la primera lectura; lo que se guarda se anota y se escribe
-/// en una sola sentencia al confirmar. Si sólo hay inserciones, esa sentencia es toda la transacción.
+/// en una sola sentencia al confirmar. Si no se leyó nada y nada cambia lo que ya existía, esa sentencia es toda la
+/// transacción, y puede llevar lo de varias unidades de trabajo (véase [`Grupo`]).
 ///
 /// `S` son los servicios que los handlers le piden, por ejemplo el cifrado de contraseñas (véase [`ConServicios`]).
 pub struct UnidadTrabajoPg<S> {
     conexiones: Conexiones,
+    grupo: Grupo,
     servicios: Arc<S>,
     contexto: Contexto,
     arriendo: Option<Arriendo>,
@@ -55,12 +59,18 @@ impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
 
 impl<S> UnidadTrabajoPg<S> {
     /// Una que todavía no ha hecho nada, ni tiene conexión.
-    pub(super) fn nueva(conexiones: Conexiones, servicios: Arc<S>, mut contexto: Contexto, aviso: Arc<Notify>) -> Self {
+    pub(super) fn nueva(
+        (conexiones, grupo): (Conexiones, Grupo),
+        servicios: Arc<S>,
+        mut contexto: Contexto,
+        aviso: Arc<Notify>,
+    ) -> Self {
         let mut tramo = Tramo::abrir(Clase::Interno, || "unit_of_work".into(), Some(&contexto.traceparent));
         tramo.atributo("db.system.name", || "postgresql");
         tramo.encadenar(&mut contexto);
         Self {
             conexiones,
+            grupo,
             servicios,
             contexto,
             arriendo: None,
@@ -166,23 +176,34 @@ impl<S> UnidadTrabajoPg<S> {
     /// Escribe lo anotado dentro de la transacción.
     async fn escribir_lo_anotado(&mut self) -> Result<(), Falla> {
         self.empezar().await?;
-        if self.nada_anotado() { Ok(()) } else { self.enviar_lo_anotado().await }
+        if self.nada_anotado() {
+            return Ok(());
+        }
+        let (escrituras, _mientras_se_escribe) = self.tomar_lo_anotado();
+        self.enviar(&escrituras).await
     }
 
-    /// Envía lo anotado como una sola sentencia: es atómica aunque no haya transacción abierta.
-    async fn enviar_lo_anotado(&mut self) -> Result<(), Falla> {
-        let filas_debidas = i64::try_from(self.escrituras.iter().filter(|escritura| escritura.se_cuenta()).count())
-            .map_err(Falla::interna)?;
-        let (escrituras, salida) = (std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida));
+    /// Toma lo anotado, mensajes incluidos; con el tramo de enviarlos, que dura lo que se tarde en escribirlos.
+    fn tomar_lo_anotado(&mut self) -> (Vec<Escritura>, Tramo) {
+        let (mut escrituras, salida) = (std::mem::take(&mut self.escrituras), std::mem::take(&mut self.salida));
         let topico = salida.first().map(|sobre| sobre.topico);
         let envio = topico.map_or_else(Tramo::ninguno, |topico| Tramo::de_envio(topico, &self.contexto));
-        let mut sentencia = componer(escrituras, salida, &envio.en(&self.contexto));
+        let contexto = envio.en(&self.contexto);
+        escrituras.extend(salida.into_iter().map(|sobre| Escritura::salida(sobre, &contexto)));
+        (escrituras, envio)
+    }
+
+    /// Envía unas escrituras como una sola sentencia: es atómica aunque no haya transacción abierta.
+    async fn enviar(&mut self, escrituras: &[Escritura]) -> Result<(), Falla> {
+        let debidas = escrituras.iter().filter(|escritura| escritura.se_cuenta()).count();
+        let debidas = i64::try_from(debidas).map_err(Falla::interna)?;
+        let mut sentencia = componer(escrituras)?;
         let arriendo = en_curso(&mut self.arriendo)?;
         let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
         let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
         let escritas = arriendo.acabar(escritas);
-        self.rota |= !matches!(escritas, Ok(filas) if filas == filas_debidas);
-        if escritas? == filas_debidas { Ok(()) } else { Err(Falla::Conflicto) }
+        self.rota |= !matches!(escritas, Ok(filas) if filas == debidas);
+        if escritas? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
     }
 
     /// Si todo son inserciones y no se ha leído nada, una sentencia basta y ahorra `BEGIN` y `COMMIT`.
@@ -190,12 +211,28 @@ impl<S> UnidadTrabajoPg<S> {
         !self.abierta && !self.escrituras.iter().any(Escritura::cambia_existente)
     }
 
+    /// Confirma con una sola sentencia, que puede llevar también lo de otras unidades de trabajo que confirman a la vez.
+    async fn confirmar_en_grupo(&mut self) -> Result<(), Falla> {
+        let (escrituras, _mientras_se_escribe) = self.tomar_lo_anotado();
+        let sola = match Forma::de(&escrituras) {
+            Some(forma) => match self.grupo.pedir((forma, escrituras)).await {
+                Some(FinEnGrupo::Guardada) => return Ok(()),
+                Some(FinEnGrupo::Fallo(falla)) => return Err(falla),
+                Some(FinEnGrupo::Sola(escrituras)) => escrituras,
+                None => return Err(Falla::Desconectada(Arc::new(Interrumpida))),
+            },
+            None => escrituras,
+        };
+        self.arrendar().await?;
+        self.enviar(&sola).await
+    }
+
     async fn escribir_y_confirmar(&mut self) -> Result<(), Falla> {
         if self.rota {
             return Err(Falla::interna("la unidad de trabajo ya había fallado"));
         }
         if self.basta_una_sentencia() {
-            return if self.nada_anotado() { Ok(()) } else { self.enviar_lo_anotado().await };
+            return if self.nada_anotado() { Ok(()) } else { self.confirmar_en_grupo().await };
         }
         self.escribir_lo_anotado().await?;
         self.orden("COMMIT").await
@@ -211,6 +248,11 @@ impl<S> UnidadTrabajoPg<S> {
         }
     }
 }
+
+/// Escribir se interrumpió por un defecto: no se sabe si quedó guardado.
+#[derive(Debug, Error)]
+#[error("se interrumpió la escritura")]
+struct Interrumpida;
 
 fn en_curso(arriendo: &mut Option<Arriendo>) -> Result<&mut Arriendo, Falla> {
     arriendo.as_mut().ok_or_else(|| Falla::interna("la unidad de trabajo no tiene conexión"))
@@ -254,16 +296,14 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
         self.anotar_primero(entrada(recepcion));
         self.escrituras.push(atendida(recepcion));
         if let Some(comando) = &recepcion.comando {
-            self.escrituras.push(resultado(comando, fin));
+            self.escrituras.push(resultado(comando, fin)?);
         }
         Ok(())
     }
 
     async fn preparar(&mut self) -> Result<(), Falla> {
-        if self.nada_anotado() && !self.abierta {
-            return Ok(());
-        }
-        if self.basta_una_sentencia() { self.arrendar().await } else { self.empezar().await }
+        // Lo que se confirma en grupo no necesita una conexión suya.
+        if self.basta_una_sentencia() { Ok(()) } else { self.empezar().await }
     }
 
     async fn confirmar(mut self) -> Result<(), Falla> {
@@ -274,7 +314,9 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
                 self.devolver_conexion();
                 if !aparte.is_empty() {
                     // La avería: fuera de la transacción, y si falla se pierde.
-                    self.conexiones.ejecutar(componer(Vec::new(), aparte, &self.contexto).build()).await.ok();
+                    let aparte: Vec<_> =
+                        aparte.into_iter().map(|sobre| Escritura::salida(sobre, &self.contexto)).collect();
+                    self.conexiones.ejecutar(componer(&aparte)?.build()).await.ok();
                 }
                 if self.hay_mensajes {
                     self.aviso.notify_one();

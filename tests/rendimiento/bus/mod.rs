@@ -10,8 +10,10 @@ pub mod vaciado;
 
 use std::time::Duration;
 
+use self::escenario::Escenario;
 use crate::medida::Resultados;
 use crate::mundo::Mundo;
+use crate::{Fallo, wrk};
 
 /// Las claves de `--solo` que se miden aquí.
 pub const CLAVES: &[&str] = &[aceptar::CLAVE, vaciado::CLAVE, relevo::CLAVE, ida_y_vuelta::CLAVE];
@@ -24,6 +26,20 @@ const EVENTOS: &str = "eventos-reserva";
 const VISTAZO: Duration = Duration::from_millis(200);
 /// Lo más que puede pasar sin que avance.
 const PARADO: Duration = Duration::from_mins(1);
+
+/// Lo que dura el calentamiento, en segundos, y con cuántas conexiones.
+const CALENTAMIENTO: (u32, u64) = (64, 10);
+
+/// Un bróker recién arrancado gasta tres veces más en cada mensaje hasta que la máquina de Java compila lo que más usa.
+/// Ningún límite de PostgreSQL lo paga: se pasa antes de medir nada.
+pub async fn calentar(mundo: &Mundo) -> Result<(), Fallo> {
+    let (conexiones, segundos) = CALENTAMIENTO;
+    let escenario = Escenario::nuevo(mundo, "calentamiento", 0).await?;
+    let servicio = escenario.arrancar(mundo, "api,consumidor,relevo").await?;
+    wrk::correr(conexiones, segundos, &aceptar::url(&servicio), aceptar::GUION).await?;
+    servicio.parar().await?;
+    Ok(())
+}
 
 /// Mide los caminos que se pidan.
 pub async fn medir(mundo: &Mundo, resultados: &mut Resultados) {

@@ -120,13 +120,12 @@ impl<S: Send + Sync + 'static> Repositorio<Usuario> for UnidadTrabajoPg<S> {
 
 impl<S: Send + Sync + 'static> RepositorioUsuarios for UnidadTrabajoPg<S> {
     async fn anotar_reserva(&mut self, reserva: ReservaAnotada) -> Result<(), Falla> {
-        let escritura = Escritura::insercion("usuarios_reservas", reserva.id_reserva, move |sql| {
-            sql.push("INSERT INTO usuarios_reservas (id_usuario, id_reserva, fecha_creacion) VALUES (");
-            let mut valores = sql.separated(", ");
-            valores.push_bind(reserva.id_usuario.0).push_bind(reserva.id_reserva).push_bind(reserva.fecha_creacion);
-            sql.push(")");
-        });
-        self.anotar(escritura).await
+        let columnas = vec![
+            ("id_usuario", reserva.id_usuario.0.into()),
+            ("id_reserva", reserva.id_reserva.into()),
+            ("fecha_creacion", reserva.fecha_creacion.into()),
+        ];
+        self.anotar(Escritura::insercion("usuarios_reservas", reserva.id_reserva, columnas)).await
     }
 
     async fn borrar(&mut self, borrado: UsuarioBorrado) -> Result<(), Falla> {
@@ -140,25 +139,29 @@ impl<S: Send + Sync + 'static> RepositorioUsuarios for UnidadTrabajoPg<S> {
 }
 
 fn insercion(usuario: &UsuarioGuardado) -> Escritura {
-    let (id, version) = (usuario.id.0, usuario.version.siguiente().numero());
-    let (estado, creado, actualizado) = (usuario.estado.nombre(), usuario.fecha_creacion, usuario.fecha_actualizacion);
-    let (datos, contrasena) = (usuario.datos.clone(), usuario.contrasena.phc().to_owned());
-    Escritura::insercion(TABLA, id, move |sql| {
-        sql.push("INSERT INTO usuarios (id, nombres, apellidos, email, email_clave, contrasena, es_empresarial, ");
-        sql.push("identificacion, fecha_origen, estado, fecha_creacion, fecha_actualizacion, version) VALUES (");
-        let es_empresarial = datos.identificacion.es_empresarial();
-        let (identificacion, fecha_origen) = match datos.identificacion {
-            Identificacion::Persona { cedula, fecha_nacimiento } => (cedula, fecha_nacimiento),
-            Identificacion::Empresa { rut, fecha_constitucion } => (rut, fecha_constitucion),
-        };
-        let email_clave = datos.email.clave();
-        let mut valores = sql.separated(", ");
-        valores.push_bind(id).push_bind(String::from(datos.nombres)).push_bind(String::from(datos.apellidos));
-        valores.push_bind(datos.email.como_str().to_owned()).push_bind(email_clave).push_bind(contrasena);
-        valores.push_bind(es_empresarial).push_bind(identificacion.map(String::from)).push_bind(fecha_origen);
-        valores.push_bind(estado).push_bind(creado).push_bind(actualizado).push_bind(version);
-        sql.push(")");
-    })
+    let datos = usuario.datos.clone();
+    let email_clave = datos.email.clave();
+    let es_empresarial = datos.identificacion.es_empresarial();
+    let (identificacion, fecha_origen) = match datos.identificacion {
+        Identificacion::Persona { cedula, fecha_nacimiento } => (cedula, fecha_nacimiento),
+        Identificacion::Empresa { rut, fecha_constitucion } => (rut, fecha_constitucion),
+    };
+    let columnas = vec![
+        ("id", usuario.id.0.into()),
+        ("nombres", String::from(datos.nombres).into()),
+        ("apellidos", String::from(datos.apellidos).into()),
+        ("email", datos.email.como_str().to_owned().into()),
+        ("email_clave", email_clave.into()),
+        ("contrasena", usuario.contrasena.phc().to_owned().into()),
+        ("es_empresarial", es_empresarial.into()),
+        ("identificacion", identificacion.map(String::from).into()),
+        ("fecha_origen", fecha_origen.into()),
+        ("estado", usuario.estado.nombre().into()),
+        ("fecha_creacion", usuario.fecha_creacion.into()),
+        ("fecha_actualizacion", usuario.fecha_actualizacion.into()),
+        ("version", usuario.version.siguiente().numero().into()),
+    ];
+    Escritura::insercion(TABLA, usuario.id.0, columnas)
 }
 
 /// Después del registro sólo cambian el estado, su fecha y el código que vale.

@@ -28,11 +28,7 @@ pub fn asunto(nombre: &str, id: Uuid) -> Result<Asunto, Falla> {
 impl<S: Send + Sync + 'static> RepositorioCorreos for UnidadTrabajoPg<S> {
     async fn anotar_correo(&mut self, id: IdCorreo, asunto: Asunto) -> Result<(), Falla> {
         let (nombre, id_recurso) = columnas(asunto);
-        let escritura = Escritura::insercion("correos", id, move |sql| {
-            sql.push("INSERT INTO correos (id, asunto, id_recurso) VALUES (");
-            sql.separated(", ").push_bind(id.0).push_bind(nombre).push_bind(id_recurso);
-            sql.push(")");
-        });
-        self.anotar(escritura).await
+        let columnas = vec![("id", id.0.into()), ("asunto", nombre.into()), ("id_recurso", id_recurso.into())];
+        self.anotar(Escritura::insercion("correos", id, columnas)).await
     }
 }

@@ -61,8 +61,8 @@ impl TryFrom<FilaDetalle> for ReservaDetalle {
 impl<S: Send + Sync> ConsultasReservas for LectorPg<S> {
     async fn detalle(&self, id: IdReserva) -> Result<Option<ReservaDetalle>, Falla> {
         let sql = "SELECT id, id_cliente, estado, fecha_creacion, fecha_actualizacion, itinerarios \
-                   FROM reservas WHERE id = $1";
-        let fila: Option<FilaDetalle> = self.leer_una(sqlx::query_as(sql).bind(id.0)).await?;
+                   FROM reservas WHERE id = ANY($1)";
+        let fila: Option<FilaDetalle> = self.leer_por_id(sql, id.0).await?;
         fila.map(ReservaDetalle::try_from).transpose()
     }
 

@@ -14,6 +14,7 @@ use crate::seedwork::dominio::repositorios::{Falla, Repositorio};
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::sentencias::Escritura;
 use crate::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
+use crate::seedwork::infraestructura::valores::documento;
 
 const TABLA: &str = "reservas";
 
@@ -68,7 +69,7 @@ impl<S: Send + Sync + 'static> Repositorio<Reserva> for UnidadTrabajoPg<S> {
     }
 
     async fn guardar(&mut self, reserva: &mut Reserva) -> Result<(), Falla> {
-        let escritura = if reserva.version().es_nueva() { insercion(reserva) } else { cambio(reserva) };
+        let escritura = if reserva.version().es_nueva() { insercion(reserva)? } else { cambio(reserva) };
         self.anotar(escritura).await?;
         reserva.marcar_guardada();
         for evento in reserva.tomar_eventos() {
@@ -83,18 +84,18 @@ impl<S: Send + Sync + 'static> Repositorio<Reserva> for UnidadTrabajoPg<S> {
     }
 }
 
-fn insercion(reserva: &Reserva) -> Escritura {
-    let (id, id_cliente, estado) = (reserva.id().0, reserva.id_cliente().map(Uuid::from), reserva.estado().nombre());
-    let itinerarios = Json(Documento::from(reserva.itinerarios()));
-    let (creada, actualizada) = (reserva.fecha_creacion(), reserva.fecha_actualizacion());
-    let version = reserva.version().siguiente().numero();
-    Escritura::insercion(TABLA, id, move |sql| {
-        sql.push("INSERT INTO reservas (id, id_cliente, estado, itinerarios, fecha_creacion, fecha_actualizacion, version) VALUES (");
-        let mut valores = sql.separated(", ");
-        valores.push_bind(id).push_bind(id_cliente).push_bind(estado).push_bind(itinerarios);
-        valores.push_bind(creada).push_bind(actualizada).push_bind(version);
-        sql.push(")");
-    })
+fn insercion(reserva: &Reserva) -> Result<Escritura, Falla> {
+    let id = reserva.id().0;
+    let columnas = vec![
+        ("id", id.into()),
+        ("id_cliente", reserva.id_cliente().map(Uuid::from).into()),
+        ("estado", reserva.estado().nombre().into()),
+        ("itinerarios", documento(&Documento::from(reserva.itinerarios()))?.into()),
+        ("fecha_creacion", reserva.fecha_creacion().into()),
+        ("fecha_actualizacion", reserva.fecha_actualizacion().into()),
+        ("version", reserva.version().siguiente().numero().into()),
+    ];
+    Ok(Escritura::insercion(TABLA, id, columnas))
 }
 
 /// Los itinerarios no cambian después de crear la reserva: no se vuelven a escribir.

@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 
 use apache_avro::Schema;
-use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Value, json};
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -44,17 +43,58 @@ pub struct Esquema {
     pub json: String,
 }
 
-/// El mensaje entero, con los miembros en el orden en que los declara el esquema.
-#[derive(Debug, Serialize)]
-struct Mensaje<'a, C> {
-    data: Option<&'a C>,
-    id: Option<String>,
-    time: Option<i64>,
-    ingestion: Option<i64>,
-    specversion: Option<&'static str>,
-    r#type: Option<&'static str>,
-    datacontenttype: Option<&'static str>,
-    service_name: Option<&'static str>,
+/// El miembro que el sistema original registra siempre, y sin valor por defecto.
+const DATA: &str = "data";
+
+/// Un mensaje por escribir: una carga, y lo que dice su envoltura.
+pub struct Mensaje<'a, C> {
+    /// En qué miembro va la carga.
+    pub miembro: &'static str,
+    /// La carga.
+    pub carga: &'a C,
+    /// La identidad.
+    pub id: Uuid,
+    /// El nombre del evento o comando.
+    pub tipo: &'static str,
+    /// Cuándo ocurrió.
+    pub ocurrido_en: OffsetDateTime,
+}
+
+impl<'a, C: Serialize> Mensaje<'a, C> {
+    /// Lo escribe como dato de Avro sin cabecera, que es lo que llevan los mensajes de Pulsar.
+    ///
+    /// # Errors
+    /// [`ErrorAvro`] si no corresponde al esquema.
+    pub fn escribir(&'a self, esquema: &Schema) -> Result<Vec<u8>, ErrorAvro> {
+        let con_data = matches!(esquema, Schema::Record(registro) if registro.lookup.contains_key(DATA));
+        let escritor = GenericDatumWriter::builder(esquema).build().map_err(Box::new)?;
+        Ok(escritor.write_ser_to_vec(&Miembros { mensaje: self, con_data }).map_err(Box::new)?)
+    }
+}
+
+/// Los miembros del registro. Los que no se nombran toman su valor por defecto, que es nulo.
+struct Miembros<'a, C> {
+    mensaje: &'a Mensaje<'a, C>,
+    con_data: bool,
+}
+
+impl<C: Serialize> Serialize for Miembros<'_, C> {
+    fn serialize<S: Serializer>(&self, serializador: S) -> Result<S::Ok, S::Error> {
+        let Mensaje { miembro, carga, id, tipo, ocurrido_en } = self.mensaje;
+        let mut registro = serializador.serialize_struct("Mensaje", 9)?;
+        if *miembro != DATA && self.con_data {
+            registro.serialize_field(DATA, &None::<()>)?;
+        }
+        registro.serialize_field(miembro, &Some(carga))?;
+        registro.serialize_field("id", &Some(id.to_string()))?;
+        registro.serialize_field("time", &Some(milisegundos(*ocurrido_en)))?;
+        registro.serialize_field("ingestion", &Some(milisegundos(OffsetDateTime::now_utc())))?;
+        registro.serialize_field("specversion", &Some(VERSION))?;
+        registro.serialize_field("type", &Some(tipo))?;
+        registro.serialize_field("datacontenttype", &Some(FORMATO))?;
+        registro.serialize_field("service_name", &Some(SERVICIO))?;
+        registro.end()
+    }
 }
 
 /// El esquema de un tópico: `data` primero, como lo registra el sistema original, y después la envoltura.
@@ -64,7 +104,7 @@ struct Mensaje<'a, C> {
 /// # Errors
 /// El motivo, si `campos` no describe un registro de Avro.
 pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Esquema, String> {
-    let data = json!({"name": "data", "type": ["null", {"type": "record", "name": carga, "fields": campos}]});
+    let data = json!({"name": DATA, "type": ["null", {"type": "record", "name": carga, "fields": campos}]});
     let campos: Vec<_> = std::iter::once(data).chain(campos_de_envoltura()).collect();
     armar(registro, &campos)
 }
@@ -74,7 +114,7 @@ pub fn esquema(registro: &str, carga: &str, campos: &[Value]) -> Result<Esquema,
 /// # Errors
 /// El motivo, si las cargas no describen registros de Avro.
 pub fn esquema_de_comandos(registro: &str, miembros: &[(&str, Value)]) -> Result<Esquema, String> {
-    let (data, otros): (Vec<_>, Vec<_>) = miembros.iter().partition(|(nombre, _)| *nombre == "data");
+    let (data, otros): (Vec<_>, Vec<_>) = miembros.iter().partition(|(nombre, _)| *nombre == DATA);
     let data = data.into_iter().map(|(nombre, carga)| json!({"name": nombre, "type": ["null", carga]}));
     let otros =
         otros.into_iter().map(|(nombre, carga)| json!({"name": nombre, "type": ["null", carga], "default": null}));
@@ -101,21 +141,6 @@ fn campos_de_envoltura() -> impl Iterator<Item = Value> {
     campos.into_iter().map(|(nombre, tipo)| campo_nuevo(nombre, tipo))
 }
 
-/// Los valores de la envoltura de un mensaje, con los nombres que les da el esquema.
-pub fn envoltura(id: Uuid, tipo: &str, ocurrido_en: OffsetDateTime) -> Vec<(String, Avro)> {
-    let texto = |texto: &str| Avro::String(texto.to_owned());
-    let valores = [
-        ("id", Avro::String(id.to_string())),
-        ("time", Avro::Long(milisegundos(ocurrido_en))),
-        ("ingestion", Avro::Long(milisegundos(OffsetDateTime::now_utc()))),
-        ("specversion", texto(VERSION)),
-        ("type", texto(tipo)),
-        ("datacontenttype", texto(FORMATO)),
-        ("service_name", texto(SERVICIO)),
-    ];
-    valores.into_iter().map(|(nombre, valor)| (nombre.to_owned(), Avro::Union(1, Box::new(valor)))).collect()
-}
-
 /// Un campo que el sistema original ya registraba: admite nulo, sin valor por defecto.
 #[must_use]
 pub fn campo_original(nombre: &str, tipo: &str) -> Value {
@@ -128,7 +153,7 @@ pub fn campo_nuevo(nombre: &str, tipo: &str) -> Value {
     json!({"name": nombre, "type": ["null", tipo], "default": null})
 }
 
-/// Escribe un mensaje como dato de Avro sin cabecera, que es lo que llevan los mensajes de Pulsar.
+/// Escribe un evento.
 ///
 /// # Errors
 /// [`ErrorAvro`].
@@ -140,18 +165,7 @@ pub fn escribir(
     carga: &impl Serialize,
 ) -> Result<Vec<u8>, ErrorAvro> {
     let esquema = esquema.as_ref().map_err(|motivo| ErrorAvro::Esquema(motivo.clone()))?;
-    let mensaje = Mensaje {
-        data: Some(carga),
-        id: Some(id.to_string()),
-        time: Some(milisegundos(ocurrido_en)),
-        ingestion: Some(milisegundos(OffsetDateTime::now_utc())),
-        specversion: Some(VERSION),
-        r#type: Some(tipo),
-        datacontenttype: Some(FORMATO),
-        service_name: Some(SERVICIO),
-    };
-    let escritor = GenericDatumWriter::builder(&esquema.avro).build().map_err(Box::new)?;
-    Ok(escritor.write_ser_to_vec(&mensaje).map_err(Box::new)?)
+    Mensaje { miembro: DATA, carga, id, tipo, ocurrido_en }.escribir(&esquema.avro)
 }
 
 /// Milisegundos desde el 1 de enero de 1970 (UTC).

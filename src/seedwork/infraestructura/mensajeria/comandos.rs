@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::seedwork::aplicacion::mensajes::Comando;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
-use crate::seedwork::infraestructura::despacho::avro::{ErrorAvro, envoltura};
+use crate::seedwork::infraestructura::despacho::avro::{ErrorAvro, Mensaje};
 
 /// El mensaje más grande que se lee, en bytes: como el cuerpo de HTTP del que sale, que siempre ocupa más.
 const MAXIMO: usize = 1024 * 1024;
@@ -66,18 +66,8 @@ pub fn escribir<C: ComandoIntegracion>(
     momento: OffsetDateTime,
     comando: &C,
 ) -> Result<Vec<u8>, ErrorAvro> {
-    let carga = apache_avro::to_value(comando.carga()).map_err(Box::new)?;
-    let mut miembros = envoltura(id, C::NOMBRE, momento);
-    miembros.push((C::MIEMBRO.to_owned(), Value::Union(1, Box::new(carga))));
-    let Schema::Record(registro) = esquema else { return Err(ErrorAvro::Esquema("no es un registro".into())) };
-    let valor = |nombre: &str| {
-        let hallado = miembros.iter().find(|(miembro, _)| miembro == nombre);
-        hallado.map_or(Value::Union(0, Box::new(Value::Null)), |(_, valor)| valor.clone())
-    };
-    let campos = registro.fields.iter().map(|campo| (campo.name.clone(), valor(&campo.name))).collect();
-    let mensaje = Value::Record(campos).resolve(esquema).map_err(Box::new)?;
-    let escritor = GenericDatumWriter::builder(esquema).build().map_err(Box::new)?;
-    Ok(escritor.write_value_to_vec(mensaje).map_err(Box::new)?)
+    let (carga, miembro, tipo) = (comando.carga(), C::MIEMBRO, C::NOMBRE);
+    Mensaje { miembro, carga: &carga, id, tipo, ocurrido_en: momento }.escribir(esquema)
 }
 
 /// Escribe con nuestro esquema un mensaje ya leído.
@@ -107,7 +97,7 @@ impl Read for Resto<'_> {
 pub struct Leido(Vec<(String, Value)>);
 
 impl Leido {
-    /// Lee un mensaje escrito con `escritor` y lo resuelve al esquema nuestro.
+    /// Lee un mensaje escrito con `escritor` y lo resuelve al esquema nuestro, si no es el mismo.
     ///
     /// # Errors
     /// [`ErrorAvro`] si los datos no corresponden.
@@ -115,7 +105,9 @@ impl Leido {
         if datos.len() > MAXIMO {
             return Err(ErrorAvro::Ilegible(format!("el mensaje ocupa más de {MAXIMO} bytes")));
         }
-        let lector = GenericDatumReader::builder(escritor).reader_schema(nuestro).build().map_err(Box::new)?;
+        // Lo que se escribió con el nuestro ya está como se quiere: resolverlo otra vez costaría tanto como leerlo.
+        let ajeno = Some(nuestro).filter(|nuestro| !std::ptr::eq(*nuestro, escritor));
+        let lector = GenericDatumReader::builder(escritor).maybe_reader_schema(ajeno).build().map_err(Box::new)?;
         let mut resto = Resto { datos, falto: false };
         let leido = lector.read_value(&mut resto);
         if resto.falto {

@@ -31,7 +31,7 @@ use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
 use crate::seedwork::infraestructura::trazas::{Clase as ClaseTramo, Tramo};
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
-const A_LA_VEZ: usize = 12;
+const A_LA_VEZ: usize = 48;
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
 /// Intentos de un mensaje que falla por un defecto, y no por una dependencia, antes de apartarlo.

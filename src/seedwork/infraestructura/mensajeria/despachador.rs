@@ -26,7 +26,7 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::Sobre;
 use crate::seedwork::infraestructura::idempotencia::comando_de;
-use crate::seedwork::infraestructura::sentencias::componer;
+use crate::seedwork::infraestructura::sentencias::{Escritura, componer};
 use crate::seedwork::infraestructura::trazas::Tramo;
 
 /// Por dónde salen los comandos aceptados.
@@ -198,7 +198,7 @@ async fn guardar(
     contexto: &Contexto,
     aceptado: Aceptado,
 ) -> Result<Aceptado, ErrorDespacho> {
-    let mut sentencia = componer(Vec::new(), vec![sobre], contexto);
+    let mut sentencia = componer(&[Escritura::salida(sobre, contexto)])?;
     match conexiones.ejecutar(sentencia.build()).await {
         Ok(_) => Ok(aceptado),
         Err(Falla::Desconectada(_)) => Err(ErrorDespacho::Desconocido(aceptado)),

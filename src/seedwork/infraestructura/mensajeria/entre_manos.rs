@@ -12,7 +12,7 @@ use super::entregas::{Entrega, Pedido};
 /// De las que se atienden a la vez, cuántas pueden ser repetidas: las que fallan siempre no ocupan los lugares de las demás.
 const REPETIDAS: usize = 6;
 /// Entregas que se piden de una vez: buscarlas cuesta casi lo mismo para una que para todas.
-const LOTE: usize = 120;
+const LOTE: usize = 240;
 /// Lo que vale lo que se pidió y aún no se atiende: después, su carril puede ser de otra instancia.
 const VIGENCIA: Duration = Duration::from_millis(250);
 

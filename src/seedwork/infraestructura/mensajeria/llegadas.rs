@@ -49,11 +49,12 @@ pub(super) fn nuevas(filas: &[(i64, i64)]) -> u64 {
 
 impl Entregas {
     /// Guarda lo que llegó de un bróker, en orden. Lo que ya había llegado se ignora, y se cuenta. El evento que no
-    /// provoca nada, y de cuya clave nada espera, queda anotado como recibido sin pasar por las entregas.
+    /// provoca nada, y de cuya clave nada espera, queda anotado como recibido sin pasar por las entregas. Dice si quedó
+    /// algo por atender.
     ///
     /// # Errors
     /// Las de la base de datos; con cualquiera, no se guardó nada.
-    pub async fn recibir(&self, llegadas: &[Llegada]) -> Result<(), Falla> {
+    pub async fn recibir(&self, llegadas: &[Llegada]) -> Result<bool, Falla> {
         const SQL: &str = "WITH llegadas AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], \
             $6::bytea[], $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::boolean[]) WITH ORDINALITY AS \
             l(suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, \
@@ -85,7 +86,7 @@ impl Entregas {
         let filas: Vec<(i64, i64)> = self.conexiones.leer(sql).await?;
         let llegaron = u64::try_from(llegadas.len()).unwrap_or_default();
         medidas::duplicados(llegaron.saturating_sub(nuevas(&filas)));
-        Ok(())
+        Ok(filas.iter().any(|(_, guardadas)| *guardadas > 0))
     }
 }
 

@@ -19,8 +19,9 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::lector_pg::LectorPg;
-use crate::seedwork::infraestructura::sentencias::Escritura;
+use crate::seedwork::infraestructura::sentencias::{Columnas, Escritura};
 use crate::seedwork::infraestructura::servicios::ConServicios;
+use crate::seedwork::infraestructura::valores::documento;
 
 /// Un rechazo tal como se guarda. Los nombres de aquí quedan en la base de datos.
 #[derive(Serialize, Deserialize)]
@@ -64,42 +65,46 @@ pub fn guardado(rechazo: Rechazo) -> Json<impl Serialize> {
 
 /// La fila de la bandeja de entrada (*inbox*): una segunda vez, la transacción entera falla.
 pub fn entrada(recepcion: &Recepcion) -> Escritura {
-    let (suscripcion, id) = (recepcion.suscripcion.clone(), recepcion.id_mensaje.clone());
-    Escritura::insercion("bandeja_entrada", Uuid::now_v7(), move |sql| {
-        sql.push("INSERT INTO bandeja_entrada (suscripcion, id_mensaje) VALUES (").push_bind(suscripcion);
-        sql.push(", ").push_bind(id).push(")");
-        if quitada(Guarda::BandejaEntrada) {
-            sql.push(" ON CONFLICT (suscripcion, id_mensaje) DO UPDATE SET recibida_en = excluded.recibida_en");
-        }
-    })
+    let entrada = Escritura::insercion("bandeja_entrada", Uuid::now_v7(), mensaje(recepcion));
+    if quitada(Guarda::BandejaEntrada) {
+        return entrada
+            .si_choca("ON CONFLICT (suscripcion, id_mensaje) DO UPDATE SET recibida_en = excluded.recibida_en");
+    }
+    entrada
 }
 
 /// La entrega deja de estar pendiente en la misma transacción que su efecto: nadie puede hallarla ya cumplida.
 pub fn atendida(recepcion: &Recepcion) -> Escritura {
-    let (suscripcion, id) = (recepcion.suscripcion.clone(), recepcion.id_mensaje.clone());
-    Escritura::borrado("entregas", Uuid::now_v7(), move |sql| {
-        sql.push("DELETE FROM entregas WHERE suscripcion = ").push_bind(suscripcion);
-        sql.push(" AND id_mensaje = ").push_bind(id);
-    })
+    Escritura::borrado("entregas", Uuid::now_v7(), mensaje(recepcion))
+}
+
+/// Lo que dice qué mensaje es.
+fn mensaje(recepcion: &Recepcion) -> Columnas {
+    vec![("suscripcion", recepcion.suscripcion.clone().into()), ("id_mensaje", recepcion.id_mensaje.clone().into())]
 }
 
 /// La fila del resultado de un comando.
-pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Escritura {
+///
+/// # Errors
+/// [`Falla::Interna`] si el rechazo no se deja escribir.
+pub fn resultado(comando: &ComandoRecibido, fin: Fin) -> Result<Escritura, Falla> {
     let ComandoRecibido { id, nombre, recurso, recibido_en } = comando.clone();
     let rechazo = match fin {
         Fin::Ejecutado => None,
-        Fin::Rechazado(rechazo) => Some(Json(RechazoGuardado::from(rechazo))),
+        Fin::Rechazado(rechazo) => Some(documento(&RechazoGuardado::from(rechazo))?),
     };
-    Escritura::insercion("resultados_comando", id, move |sql| {
-        sql.push("INSERT INTO resultados_comando (id, comando, recurso, rechazo, recibido_en) VALUES (");
-        let mut valores = sql.separated(", ");
-        valores.push_bind(id).push_bind(nombre).push_bind(recurso).push_bind(rechazo);
-        valores.push_bind(recibido_en);
-        sql.push(")");
-        if quitada(Guarda::BandejaEntrada) {
-            sql.push(" ON CONFLICT (id) DO UPDATE SET rechazo = excluded.rechazo");
-        }
-    })
+    let columnas = vec![
+        ("id", id.into()),
+        ("comando", nombre.into()),
+        ("recurso", recurso.into()),
+        ("rechazo", rechazo.into()),
+        ("recibido_en", recibido_en.into()),
+    ];
+    let resultado = Escritura::insercion("resultados_comando", id, columnas);
+    if quitada(Guarda::BandejaEntrada) {
+        return Ok(resultado.si_choca("ON CONFLICT (id) DO UPDATE SET rechazo = excluded.rechazo"));
+    }
+    Ok(resultado)
 }
 
 /// Anota de quién es un comando que se va a aceptar. El de una solicitud que se repite ya estaba anotado.

@@ -1,6 +1,7 @@
 //! Los esquemas con que escriben los demás: se piden al bróker y se recuerdan.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apache_avro::Schema;
@@ -22,15 +23,18 @@ const VERSION_MAXIMA: usize = 8;
 /// Cuántas versiones se recuerdan, como mucho: quien las invente no hace crecer la memoria.
 const RECORDADAS: usize = 256;
 
+/// Con qué esquema se escribió un mensaje: ninguno, si es con el nuestro; o por qué no se puede usar.
+pub type Escritor = Result<Option<Arc<Schema>>, String>;
+
 /// Los esquemas de un tópico, por la versión que dicen los mensajes.
 #[derive(Default)]
 pub struct EsquemasAjenos {
-    por_version: HashMap<Vec<u8>, Result<Schema, String>>,
+    por_version: HashMap<Vec<u8>, Escritor>,
     ausentes: HashMap<Vec<u8>, Instant>,
 }
 
 impl EsquemasAjenos {
-    /// El esquema de una versión en ese tópico, o en esa partición suya; o por qué no se puede usar.
+    /// El esquema de una versión en ese tópico, o en esa partición suya.
     ///
     /// # Errors
     /// [`ErrorPulsar`] si el bróker no contesta: se puede repetir.
@@ -39,7 +43,8 @@ impl EsquemasAjenos {
         cliente: &Cliente,
         nombre: &str,
         version: &[u8],
-    ) -> Result<Result<Schema, String>, ErrorPulsar> {
+        nuestro: &Schema,
+    ) -> Result<Escritor, ErrorPulsar> {
         if let Some(conocido) = self.por_version.get(version) {
             return Ok(conocido.clone());
         }
@@ -55,7 +60,7 @@ impl EsquemasAjenos {
             self.ausentes.insert(version.to_vec(), Instant::now());
             return ausente();
         };
-        let esquema = esquema_ajeno::leer(&json);
+        let esquema = esquema_ajeno::leer(&json).map(|leido| (leido != *nuestro).then(|| Arc::new(leido)));
         if self.por_version.len() >= RECORDADAS {
             self.por_version.clear();
         }

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apache_avro::Schema;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use pulsar::consumer::Message;
 use pulsar::{Consumer, TokioExecutor};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
-use super::esquemas_ajenos::EsquemasAjenos;
+use super::esquemas_ajenos::{Escritor, EsquemasAjenos};
 use super::ingesta::Ingesta;
-use super::{ErrorPulsar, Parte};
+use super::{ErrorPulsar, Parte, Topico};
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Fuente;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
+use crate::seedwork::infraestructura::mensajeria::enrutador::SUSCRIPCION_EVENTOS;
 use crate::seedwork::infraestructura::mensajeria::llegadas::Llegada;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
@@ -28,8 +28,8 @@ use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 const LOTE: usize = 100;
 /// Lo que pueden ocupar en memoria los que se guardan de una vez, en bytes, además del último.
 const BYTES_LOTE: usize = 8 * 1024 * 1024;
-/// Cuánto se espera a que llegue otro antes de guardar los que hay.
-const REUNION: Duration = Duration::from_millis(2);
+/// Cuánto se espera, desde que llega un evento, a los que lleguen con él.
+const REUNION: Duration = Duration::from_millis(10);
 /// Cuánto puede estar callado un consumidor antes de preguntarle al bróker si sigue ahí.
 const SILENCIO: Duration = Duration::from_secs(2);
 /// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.
@@ -93,7 +93,7 @@ impl Recepcion {
             info!(topico = self.nombre, "el consumidor volvió a conectarse");
         }
         let mut silencios = 0;
-        while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor)).await {
+        while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor, &self.ingesta.topico)).await {
             if let Some(mensajes) = reunidos? {
                 silencios = 0;
                 let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
@@ -104,7 +104,6 @@ impl Recepcion {
                     return Ok(());
                 }
                 confirmar(&mut consumidor, &mensajes).await?;
-                self.ingesta.aviso.notify_one();
             } else {
                 silencios += 1;
                 self.preguntar(&mut consumidor, silencios).await?;
@@ -133,10 +132,11 @@ impl Recepcion {
         esquemas: &mut EsquemasAjenos,
         mensajes: &[Mensaje],
     ) -> Result<Vec<Llegada>, ErrorPulsar> {
+        let nuestro = &self.ingesta.topico.esquema.avro;
         let mut llegadas = Vec::with_capacity(mensajes.len());
         for mensaje in mensajes {
             let escritor = match &mensaje.metadata().schema_version {
-                Some(version) => esquemas.de(cliente, &self.nombre, version).await?,
+                Some(version) => esquemas.de(cliente, &self.nombre, version, nuestro).await?,
                 None => Err("el mensaje no dice con qué esquema se escribió".into()),
             };
             llegadas.push(self.llegada(mensaje, escritor));
@@ -148,25 +148,39 @@ impl Recepcion {
     /// hasta que se pida parar: entonces dice que no lo guardó, y el bróker lo dará a otra instancia.
     async fn guardar(&self, llegadas: &[Llegada], parar: &CancellationToken) -> bool {
         let mut racha = Racha::default();
-        while let Err(falla) = self.ingesta.entregas.recibir(llegadas).await {
-            if racha.fallo() {
-                warn!(topico = self.nombre, %falla, "lo recibido espera a la base de datos");
+        loop {
+            match self.ingesta.entregas.recibir(llegadas).await {
+                Ok(hay_que_atender) => {
+                    if hay_que_atender {
+                        self.ingesta.aviso.notify_one();
+                    }
+                    return true;
+                }
+                Err(falla) => {
+                    if racha.fallo() {
+                        warn!(topico = self.nombre, %falla, "lo recibido espera a la base de datos");
+                    }
+                }
             }
             if parar.run_until_cancelled(sleep(racha.pausa())).await.is_none() {
                 return false;
             }
         }
-        true
     }
 
-    fn llegada(&self, mensaje: &Mensaje, escritor: Result<Schema, String>) -> Llegada {
+    fn llegada(&self, mensaje: &Mensaje, escritor: Escritor) -> Llegada {
         let (datos, topico) = (&mensaje.payload.data, &self.ingesta.topico);
         let nuestro = &topico.esquema.avro;
-        let leido =
-            escritor.and_then(|escritor| Leido::de(datos, &escritor, nuestro).map_err(|error| error.to_string()));
-        let nuestros = leido.as_ref().map_err(Clone::clone);
-        let nuestros = nuestros.and_then(|leido| reescribir(nuestro, leido).map_err(|error| error.to_string()));
-        let miembro = |nombre| leido.as_ref().ok().and_then(|leido: &Leido| leido.texto(nombre));
+        let leido = escritor.and_then(|ajeno| {
+            let leido = Leido::de(datos, ajeno.as_deref().unwrap_or(nuestro), nuestro);
+            leido.map(|leido| (leido, ajeno.is_some())).map_err(|error| error.to_string())
+        });
+        let nuestros = match &leido {
+            Ok((_, false)) => Ok(datos.clone()),
+            Ok((leido, true)) => reescribir(nuestro, leido).map_err(|error| error.to_string()),
+            Err(motivo) => Err(motivo.clone()),
+        };
+        let miembro = |nombre| leido.as_ref().ok().and_then(|(leido, _)| leido.texto(nombre));
         let propiedad = |nombre: &str| {
             let propiedades = &mensaje.metadata().properties;
             propiedades.iter().find(|propiedad| propiedad.key == nombre).map(|propiedad| propiedad.value.as_str())
@@ -202,16 +216,19 @@ fn limpio(texto: &str) -> String {
     texto.chars().filter(|c| !c.is_control()).take(TEXTO_MAXIMO).collect()
 }
 
-/// Los mensajes que llegan juntos, o nada si nadie habla en un rato.
-async fn reunir(consumidor: &mut Consumidor) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
+/// Los mensajes que llegan juntos, o nada si nadie habla en un rato. De un comando se espera el resultado: sólo van con
+/// él los que ya llegaron. De un evento no, y se espera un momento a los demás.
+async fn reunir(consumidor: &mut Consumidor, topico: &Topico) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
     let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
+    let (fin, es_evento) = (Instant::now() + REUNION, topico.suscripcion == SUSCRIPCION_EVENTOS);
     let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
     let bytes = |mensajes: &[Mensaje]| mensajes.iter().map(|mensaje| mensaje.payload.data.len()).sum::<usize>();
     while mensajes.len() < LOTE && bytes(&mensajes) < BYTES_LOTE {
-        match timeout(REUNION, consumidor.next()).await {
-            Ok(siguiente) => mensajes.extend(admitir(siguiente)?),
-            Err(_) => break,
-        }
+        let siguiente = consumidor.next();
+        // Un plazo ya vencido también espera: el reloj de tokio va de milisegundo en milisegundo.
+        let siguiente = if es_evento { timeout_at(fin, siguiente).await.ok() } else { siguiente.now_or_never() };
+        let Some(siguiente) = siguiente else { break };
+        mensajes.extend(admitir(siguiente)?);
     }
     Ok(Some(mensajes))
 }
