@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Lo más que se espera a lo que debe terminar.
-const PLAZO: Duration = Duration::from_secs(60);
+const PLAZO: Duration = Duration::from_mins(1);
 
 /// Una base cuya tabla `cosas` no admite inserciones hasta que se suelte la conexión, y una cosa que ya existe.
 async fn con_la_tabla_cerrada() -> (BaseDePrueba, Arc<FabricaCosas>, Uuid, PgConnection) {

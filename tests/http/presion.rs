@@ -166,7 +166,8 @@ async fn las_consultas_tienen_su_propio_cupo() {
 
 #[tokio::test]
 async fn aceptar_comandos_tambien_tiene_cupo() {
-    let entorno = [("AEROALPES_ACEPTACIONES", "2"), ("AEROALPES_EN_ESPERA", "0"), ("AEROALPES_LOCK_TIMEOUT_MS", "19000")];
+    let entorno =
+        [("AEROALPES_ACEPTACIONES", "2"), ("AEROALPES_EN_ESPERA", "0"), ("AEROALPES_LOCK_TIMEOUT_MS", "19000")];
     let prueba = Arc::new(Prueba::con(&entorno).await);
     let id = prueba.reserva().await;
     let cerrada = cerrar(&prueba, "bandeja_salida").await;

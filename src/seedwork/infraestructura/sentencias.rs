@@ -111,8 +111,8 @@ impl Escritura {
     fn se_juntan(&self, otra: &Self) -> bool {
         self.tabla == otra.tabla
             && match (&self.accion, &otra.accion) {
-                (Accion::Insertar(una, choque), Accion::Insertar(otra, otro)) => {
-                    choque == otro && nombres(una).eq(nombres(otra))
+                (Accion::Insertar(una, choque), Accion::Insertar(otra, suyo)) => {
+                    choque == suyo && nombres(una).eq(nombres(otra))
                 }
                 (Accion::Borrar(una), Accion::Borrar(otra)) => nombres(una).eq(nombres(otra)),
                 _ => false,

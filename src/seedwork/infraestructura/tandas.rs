@@ -89,10 +89,13 @@ impl<T: EnTandas> Tandas<T> {
             let (pedidos, responder): (Vec<_>, Vec<_>) =
                 tanda.into_iter().map(|espera| (espera.pedido, espera.responder)).unzip();
             // Un pánico sólo se lleva su tanda: quien la espera se entera al soltarse lo que iba a responderle.
-            match AssertUnwindSafe(self.trabajo.hacer(pedidos)).catch_unwind().await {
-                // A quien ya no espera su respuesta no le hace falta.
-                Ok(respuestas) => responder.into_iter().zip(respuestas).for_each(|(a, con)| drop(a.send(con))),
-                Err(_) => error!("hacer una tanda terminó en pánico"),
+            let hecha = AssertUnwindSafe(self.trabajo.hacer(pedidos)).catch_unwind().await;
+            if hecha.is_err() {
+                error!("hacer una tanda terminó en pánico");
+            }
+            for (responder, respuesta) in responder.into_iter().zip(hecha.into_iter().flatten()) {
+                // A quien ya no la espera no le hace falta.
+                responder.send(respuesta).ok();
             }
         }
     }
@@ -106,8 +109,11 @@ impl<T: EnTandas> Tandas<T> {
         };
         let mut tanda = vec![primera];
         for espera in std::mem::take(&mut cola.esperan) {
-            let va = tanda.len() < MAXIMO && T::se_juntan(&tanda[0].pedido, &espera.pedido);
-            if va { tanda.push(espera) } else { cola.esperan.push_back(espera) }
+            let cabe = tanda.len() < MAXIMO;
+            match tanda.first() {
+                Some(primera) if cabe && T::se_juntan(&primera.pedido, &espera.pedido) => tanda.push(espera),
+                _ => cola.esperan.push_back(espera),
+            }
         }
         Some(tanda)
     }
@@ -192,7 +198,7 @@ mod pruebas {
     }
 
     async fn hasta(cumplida: impl Fn() -> bool) {
-        timeout(Duration::from_secs(60), async {
+        timeout(Duration::from_mins(1), async {
             while !cumplida() {
                 tokio::task::yield_now().await;
             }

@@ -29,7 +29,7 @@ const LOTE: usize = 100;
 /// Lo que pueden ocupar en memoria los que se guardan de una vez, en bytes, además del último.
 const BYTES_LOTE: usize = 8 * 1024 * 1024;
 /// Cuánto se espera, desde que llega un evento, a los que lleguen con él.
-const REUNION: Duration = Duration::from_millis(10);
+const REUNION: Duration = Duration::from_millis(20);
 /// Cuánto puede estar callado un consumidor antes de preguntarle al bróker si sigue ahí.
 const SILENCIO: Duration = Duration::from_secs(2);
 /// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.

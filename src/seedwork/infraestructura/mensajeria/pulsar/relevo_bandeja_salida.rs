@@ -28,7 +28,7 @@ const VISTAZO: Duration = Duration::from_millis(100);
 
 /// Cuánto se espera a que se junte algo más antes de leer. Lo que acaba de pedir un cliente llega antes al bróker que su
 /// evento, y con carga se leen y se marcan más filas de una vez.
-const REUNION: Duration = Duration::from_millis(3);
+const REUNION: Duration = Duration::from_millis(5);
 
 /// Publica lo de los carriles de esta instancia. De cada clave hay como mucho un mensaje sin recibo: si uno falla, los
 /// siguientes de su clave esperan, y así las primeras apariciones salen en orden.
