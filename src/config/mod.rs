@@ -119,18 +119,20 @@ impl Config {
     /// [`ErrorConfig`] con la primera variable que no sirve.
     pub fn leer(entorno: Entorno<'_>, opciones: Opciones, carpeta: PathBuf) -> Result<Self, ErrorConfig> {
         let lector = Lector { entorno };
+        let bus = bus(&lector, opciones.bus)?;
+        // Con bróker, un comando sólo espera su recibo; sin él ocupa una conexión, como una orden.
+        let aceptaciones = if bus.broker().is_some() { 256 } else { 32 };
         let config = Self {
             escucha: escucha(&lector, opciones.escucha)?,
             modo: acceso::modo(&lector, opciones.abierto_en_red)?,
             fichas: acceso::plazos_fichas(&lector)?,
             base: base(&lector, opciones.datos, carpeta)?,
-            bus: bus(&lector, opciones.bus)?,
+            bus,
             roles: roles(&lector, opciones.roles)?,
             conexiones: lector.numero("AEROALPES_CONEXIONES", 16, 1, 1_000)?,
             conexiones_lectura: lector.numero("AEROALPES_CONEXIONES_LECTURA", 16, 1, 1_000)?,
             ordenes: cupo(&lector, "AEROALPES_ORDENES", 32)?,
-            // Lo que espera un comando es el recibo del bróker, que atiende a muchos a la vez.
-            aceptaciones: cupo(&lector, "AEROALPES_ACEPTACIONES", 256)?,
+            aceptaciones: cupo(&lector, "AEROALPES_ACEPTACIONES", aceptaciones)?,
             consultas: cupo(&lector, "AEROALPES_CONSULTAS", 32)?,
             flujos: lector.numero("AEROALPES_FLUJOS", 1_000, 1, 10_000)?,
             plazos_pg: PlazosPg {

@@ -12,6 +12,8 @@ pub struct Recepcion {
     pub suscripcion: String,
     /// La identidad del mensaje.
     pub id_mensaje: String,
+    /// Su lugar entre lo que espera ser atendido: lo deja al tener su efecto.
+    pub posicion: i64,
     /// El comando que trae, si trae uno del que haya que contar el resultado.
     pub comando: Option<ComandoRecibido>,
 }

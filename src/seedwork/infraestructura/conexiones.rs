@@ -58,7 +58,7 @@ impl Conexiones {
             ("lock_timeout", milisegundos(plazos.bloqueo)),
             ("statement_timeout", milisegundos(plazos.sentencia)),
             ("idle_in_transaction_session_timeout", milisegundos(plazos.transaccion_ociosa)),
-            // Todo lo que se pregunta tiene su índice. Sin esto, el plan que se guardó con una tabla vacía la recorre entera
+            // Lo que se pregunta a menudo tiene su índice. Sin esto, el plan que se guardó con una tabla vacía la recorre entera
             // cuando se llena, hasta que alguien la vuelva a analizar; y compilarlo (JIT) tarda más que ejecutarlo.
             ("enable_seqscan", "off".to_owned()),
             ("jit", "off".to_owned()),

@@ -1,10 +1,17 @@
 //! La confirmación en grupo (*group commit*): las unidades de trabajo que coinciden en el tiempo se escriben y se
 //! confirman juntas (docs/adr/0027).
 
-use super::conexiones::{Conexiones, acotada};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::sentencias::{Escritura, Forma, componer};
 use super::tandas::{EnTandas, Tandas};
 use crate::seedwork::dominio::repositorios::Falla;
+
+/// Lo más que se espera una conexión para confirmar.
+const ESPERA: Duration = Duration::from_secs(5);
 
 /// Cómo terminó una unidad de trabajo que se quiso confirmar con otras.
 pub enum Fin {
@@ -17,7 +24,8 @@ pub enum Fin {
 }
 
 /// Quien confirma juntas las unidades de trabajo que no leyeron nada ni cambian lo que ya existía. Cada una sigue siendo
-/// atómica, y lo que le pase a una no lo sufre otra.
+/// atómica, y lo que le pase a una no lo sufre otra, salvo esperarla: si una espera por una clave ajena, las que van con ella
+/// también.
 pub type Grupo = Tandas<Confirmacion>;
 
 /// Confirmar unas unidades de trabajo por esas conexiones.
@@ -48,7 +56,7 @@ impl Confirmacion {
         let escrituras = || tanda.iter().flat_map(|(_, escrituras)| escrituras);
         let debidas = i64::try_from(escrituras().filter(|escritura| escritura.se_cuenta()).count());
         let mut sentencia = componer(escrituras())?;
-        let mut arriendo = self.0.arrendar().await?;
+        let mut arriendo = arrendar(&self.0).await?;
         let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
         let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
         let escritas = arriendo.acabar(escritas);
@@ -57,7 +65,19 @@ impl Confirmacion {
     }
 }
 
-/// Si lo que falló no depende de lo que se escribía: a cada una sola le pasaría lo mismo, o no se sabe si se guardó.
+/// Arrienda una conexión para confirmar. Confirmar no lo corta el plazo de la orden, así que esperarla tiene el suyo.
+///
+/// # Errors
+/// Las de [`Conexiones::arrendar`]; [`Falla::Saturada`] si no la hubo a tiempo: no se guardó nada.
+pub async fn arrendar(conexiones: &Conexiones) -> Result<Arriendo, Falla> {
+    timeout(ESPERA, conexiones.arrendar()).await.unwrap_or(Err(Falla::Saturada))
+}
+
+/// Si a cada una sola le pasaría lo mismo, no se sabe si se guardaron o ya lo están: repetirlo sería esperar otra vez, o
+/// escribirlo dos veces.
 const fn es_de_todas(falla: &Falla) -> bool {
-    matches!(falla, Falla::Saturada | Falla::Inaccesible(_) | Falla::Desconectada(_))
+    matches!(
+        falla,
+        Falla::Saturada | Falla::Inaccesible(_) | Falla::Desconectada(_) | Falla::PlazoVencido | Falla::Conflicto
+    )
 }

@@ -13,7 +13,7 @@ use super::lecturas::Lecturas;
 use super::servicios::ConServicios;
 use crate::seedwork::dominio::repositorios::Falla;
 
-/// Lee para las consultas. Arrienda una conexión en cada lectura.
+/// Lee para las consultas. Cada lectura arrienda una conexión, salvo las que van juntas.
 pub struct LectorPg<S> {
     conexiones: Conexiones,
     lecturas: Lecturas,

@@ -18,7 +18,7 @@ pub type Columnas = Vec<(&'static str, Valor)>;
 enum Accion {
     /// Insertarla; si choca, lo que diga lo último.
     Insertar(Columnas, &'static str),
-    /// Quitarla, si está: se reconoce por esas columnas.
+    /// Quitarla, si está: se reconoce por esa columna.
     Borrar(Columnas),
     Cambiar(Redaccion),
 }
@@ -33,7 +33,7 @@ pub struct Escritura {
 
 /// Qué se escribe, sin los valores: lo de la misma forma se puede escribir junto.
 #[derive(PartialEq, Eq)]
-pub struct Forma(Vec<(&'static str, Vec<&'static str>)>);
+pub struct Forma(Vec<(&'static str, bool, Vec<&'static str>)>);
 
 impl Escritura {
     /// La inserción de una fila.
@@ -41,9 +41,10 @@ impl Escritura {
         Self { tabla, id: id.into(), se_cuenta: true, accion: Accion::Insertar(columnas, "") }
     }
 
-    /// El borrado de una fila que puede no estar: con ella o sin ella, lo demás vale.
-    pub fn borrado(tabla: &'static str, id: impl Into<Uuid>, columnas: Columnas) -> Self {
-        Self { tabla, id: id.into(), se_cuenta: false, accion: Accion::Borrar(columnas) }
+    /// El borrado de una fila que puede no estar: con ella o sin ella, lo demás vale. Se reconoce por una sola columna,
+    /// que tiene índice: con dos habría que juntar tablas, y el plan dependería de cuántas filas hubiera al hacerlo.
+    pub fn borrado(tabla: &'static str, id: impl Into<Uuid>, columna: (&'static str, Valor)) -> Self {
+        Self { tabla, id: id.into(), se_cuenta: false, accion: Accion::Borrar(vec![columna]) }
     }
 
     /// El cambio de una fila; si al escribir ya no está en la versión que se leyó, la orden falla con
@@ -110,6 +111,7 @@ impl Escritura {
 
     fn se_juntan(&self, otra: &Self) -> bool {
         self.tabla == otra.tabla
+            && self.se_cuenta == otra.se_cuenta
             && match (&self.accion, &otra.accion) {
                 (Accion::Insertar(una, choque), Accion::Insertar(otra, suyo)) => {
                     choque == suyo && nombres(una).eq(nombres(otra))
@@ -125,7 +127,7 @@ impl Forma {
     pub fn de(escrituras: &[Escritura]) -> Option<Self> {
         let forma = |escritura: &Escritura| match &escritura.accion {
             Accion::Insertar(columnas, "") | Accion::Borrar(columnas) => {
-                Some((escritura.tabla, nombres(columnas).collect()))
+                Some((escritura.tabla, escritura.se_cuenta, nombres(columnas).collect()))
             }
             Accion::Insertar(..) | Accion::Cambiar(_) => None,
         };
@@ -182,11 +184,11 @@ fn escribir(sql: &mut QueryBuilder<Postgres>, como: &Escritura, filas: &[&Column
             sql.push(") ").push(choque);
         }
         Accion::Borrar(columnas) => {
-            sql.push("DELETE FROM ").push(como.tabla).push(" WHERE (");
+            sql.push("DELETE FROM ").push(como.tabla).push(" WHERE ");
             listar(sql, columnas);
-            sql.push(") IN (SELECT * FROM unnest(");
+            sql.push(" = ANY (");
             desplegar(sql, columnas.len(), filas)?;
-            sql.push("))");
+            sql.push(")");
         }
         Accion::Cambiar(redactar) => redactar(sql),
     }

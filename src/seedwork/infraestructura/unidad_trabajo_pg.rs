@@ -7,12 +7,12 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr};
 use thiserror::Error;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::averias::{Guarda, quitada};
 use super::conexiones::{Arriendo, Conexiones, acotada};
 use super::despacho::{Publicable, Sobre};
-use super::grupo::{Fin as FinEnGrupo, Grupo};
+use super::grupo::{self, Fin as FinEnGrupo, Grupo};
 use super::mensajeria::resultados::{atendida, entrada, resultado};
 use super::sentencias::{Escritura, Forma, componer};
 use super::servicios::ConServicios;
@@ -36,6 +36,10 @@ pub struct UnidadTrabajoPg<S> {
     grupo: Grupo,
     servicios: Arc<S>,
     contexto: Contexto,
+    /// Lo que llega por el bus no ocupa todas las conexiones de las órdenes.
+    turnos_del_bus: Arc<Semaphore>,
+    turno: Option<OwnedSemaphorePermit>,
+    del_bus: bool,
     arriendo: Option<Arriendo>,
     abierta: bool,
     /// Algo falló y no se ha vuelto a un punto anterior: ya no se puede confirmar, aunque alguien calle el error.
@@ -60,7 +64,7 @@ impl<S: Send + Sync> ConServicios for UnidadTrabajoPg<S> {
 impl<S> UnidadTrabajoPg<S> {
     /// Una que todavía no ha hecho nada, ni tiene conexión.
     pub(super) fn nueva(
-        (conexiones, grupo): (Conexiones, Grupo),
+        (conexiones, grupo, turnos_del_bus): (Conexiones, Grupo, Arc<Semaphore>),
         servicios: Arc<S>,
         mut contexto: Contexto,
         aviso: Arc<Notify>,
@@ -73,6 +77,9 @@ impl<S> UnidadTrabajoPg<S> {
             grupo,
             servicios,
             contexto,
+            turnos_del_bus,
+            turno: None,
+            del_bus: false,
             arriendo: None,
             abierta: false,
             rota: false,
@@ -149,10 +156,13 @@ impl<S> UnidadTrabajoPg<S> {
 
     /// Abre la transacción, si todavía no está abierta.
     async fn empezar(&mut self) -> Result<(), Falla> {
-        self.arrendar().await?;
         if self.abierta {
             return Ok(());
         }
+        if self.del_bus && self.turno.is_none() {
+            self.turno = Some(Arc::clone(&self.turnos_del_bus).acquire_owned().await.map_err(Falla::interna)?);
+        }
+        self.arrendar().await?;
         if let Err(Falla::Desconectada(_)) = self.orden("BEGIN").await {
             // La conexión murió mientras nadie la usaba: aún no se ha hecho nada, así que sirve cualquier otra.
             self.arriendo = None;
@@ -206,7 +216,7 @@ impl<S> UnidadTrabajoPg<S> {
         if escritas? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
     }
 
-    /// Si todo son inserciones y no se ha leído nada, una sentencia basta y ahorra `BEGIN` y `COMMIT`.
+    /// Si nada cambia lo que ya existía y no se ha leído nada, una sentencia basta y ahorra `BEGIN` y `COMMIT`.
     fn basta_una_sentencia(&self) -> bool {
         !self.abierta && !self.escrituras.iter().any(Escritura::cambia_existente)
     }
@@ -223,7 +233,7 @@ impl<S> UnidadTrabajoPg<S> {
             },
             None => escrituras,
         };
-        self.arrendar().await?;
+        self.arriendo = Some(grupo::arrendar(&self.conexiones).await?);
         self.enviar(&sola).await
     }
 
@@ -293,6 +303,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
 
     async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
         // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
+        self.del_bus = true;
         self.anotar_primero(entrada(recepcion));
         self.escrituras.push(atendida(recepcion));
         if let Some(comando) = &recepcion.comando {

@@ -238,7 +238,8 @@ impl<F: Fabrica> Consumo<F> {
         let nombre = self.enrutador.tipo(&entrega.topico, &entrega.tipo).to_owned();
         let recibido_en = Some(entrega.recibida_en);
         let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre, recurso: None, recibido_en });
-        Recepcion { suscripcion: entrega.suscripcion.clone(), id_mensaje: entrega.id_mensaje.clone(), comando }
+        let (suscripcion, id_mensaje) = (entrega.suscripcion.clone(), entrega.id_mensaje.clone());
+        Recepcion { suscripcion, id_mensaje, posicion: entrega.posicion, comando }
     }
 
     /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.

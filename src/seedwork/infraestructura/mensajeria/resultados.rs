@@ -19,7 +19,7 @@ use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::lector_pg::LectorPg;
-use crate::seedwork::infraestructura::sentencias::{Columnas, Escritura};
+use crate::seedwork::infraestructura::sentencias::Escritura;
 use crate::seedwork::infraestructura::servicios::ConServicios;
 use crate::seedwork::infraestructura::valores::documento;
 
@@ -65,7 +65,11 @@ pub fn guardado(rechazo: Rechazo) -> Json<impl Serialize> {
 
 /// La fila de la bandeja de entrada (*inbox*): una segunda vez, la transacción entera falla.
 pub fn entrada(recepcion: &Recepcion) -> Escritura {
-    let entrada = Escritura::insercion("bandeja_entrada", Uuid::now_v7(), mensaje(recepcion));
+    let columnas = vec![
+        ("suscripcion", recepcion.suscripcion.clone().into()),
+        ("id_mensaje", recepcion.id_mensaje.clone().into()),
+    ];
+    let entrada = Escritura::insercion("bandeja_entrada", Uuid::now_v7(), columnas);
     if quitada(Guarda::BandejaEntrada) {
         return entrada
             .si_choca("ON CONFLICT (suscripcion, id_mensaje) DO UPDATE SET recibida_en = excluded.recibida_en");
@@ -75,12 +79,7 @@ pub fn entrada(recepcion: &Recepcion) -> Escritura {
 
 /// La entrega deja de estar pendiente en la misma transacción que su efecto: nadie puede hallarla ya cumplida.
 pub fn atendida(recepcion: &Recepcion) -> Escritura {
-    Escritura::borrado("entregas", Uuid::now_v7(), mensaje(recepcion))
-}
-
-/// Lo que dice qué mensaje es.
-fn mensaje(recepcion: &Recepcion) -> Columnas {
-    vec![("suscripcion", recepcion.suscripcion.clone().into()), ("id_mensaje", recepcion.id_mensaje.clone().into())]
+    Escritura::borrado("entregas", Uuid::now_v7(), ("posicion", recepcion.posicion.into()))
 }
 
 /// La fila del resultado de un comando.
