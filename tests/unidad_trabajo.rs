@@ -2,12 +2,16 @@
 
 mod comun;
 
+use std::time::Duration;
+
 use aeroalpes::seedwork::aplicacion::contexto::Contexto;
+use aeroalpes::seedwork::aplicacion::recepcion::{Fin, Recepcion};
 use aeroalpes::seedwork::aplicacion::unidad_trabajo::{Fabrica, UnidadTrabajo};
 use aeroalpes::seedwork::dominio::repositorios::Falla;
 use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
 use comun::BaseDePrueba;
 use comun::cosas::{self, Bloquea, CosaCambiada, Fabrica as FabricaCosas};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 fn abrir(fabrica: &FabricaCosas) -> UnidadTrabajoPg<()> {
@@ -100,6 +104,29 @@ async fn un_cambio_que_choca_sin_haber_leido_tampoco_deja_su_mensaje() {
     udt.anotar_evento(CosaCambiada { id }).unwrap();
     assert!(matches!(udt.confirmar().await, Err(Falla::Conflicto)));
     assert_eq!(base.contar("SELECT count(*) FROM bandeja_salida").await, 0);
+}
+
+#[tokio::test]
+async fn lo_que_llega_por_el_bus_no_ocupa_todas_las_conexiones() {
+    let (base, fabrica, id) = preparar().await;
+    let mut del_bus = Vec::new();
+    for _ in 0..4 {
+        let mut udt = abrir(&fabrica);
+        let (suscripcion, id_mensaje) = ("prueba".to_owned(), Uuid::now_v7().to_string());
+        let recepcion = Recepcion { suscripcion, id_mensaje, posicion: 0, comando: None };
+        udt.anotar_recepcion(&recepcion, Fin::Ejecutado).await.unwrap();
+        del_bus.push((udt, cosas::crear(&base).await));
+    }
+    let (cuarta, primeras) = del_bus.split_last_mut().unwrap();
+    for (udt, suya) in primeras {
+        cosas::leer(udt, *suya, Bloquea::Si).await.unwrap();
+    }
+    let ocupada = timeout(Duration::from_millis(300), cosas::leer(&mut cuarta.0, cuarta.1, Bloquea::Si)).await;
+    assert!(ocupada.is_err(), "la última conexión es para quien pide por HTTP");
+    cosas::leer(&mut abrir(&fabrica), id, Bloquea::Si).await.unwrap();
+    del_bus.remove(0).0.deshacer().await;
+    let (mut cuarta, suya) = del_bus.pop().unwrap();
+    cosas::leer(&mut cuarta, suya, Bloquea::Si).await.unwrap();
 }
 
 #[tokio::test]
