@@ -38,8 +38,8 @@ pub struct UnidadTrabajoPg<S> {
     contexto: Contexto,
     /// Lo que llega por el bus no ocupa todas las conexiones de las órdenes.
     turnos_del_bus: Arc<Semaphore>,
+    por_turno: Option<Arc<Semaphore>>,
     turno: Option<OwnedSemaphorePermit>,
-    del_bus: bool,
     arriendo: Option<Arriendo>,
     abierta: bool,
     /// Algo falló y no se ha vuelto a un punto anterior: ya no se puede confirmar, aunque alguien calle el error.
@@ -78,8 +78,8 @@ impl<S> UnidadTrabajoPg<S> {
             servicios,
             contexto,
             turnos_del_bus,
+            por_turno: None,
             turno: None,
-            del_bus: false,
             arriendo: None,
             abierta: false,
             rota: false,
@@ -159,8 +159,8 @@ impl<S> UnidadTrabajoPg<S> {
         if self.abierta {
             return Ok(());
         }
-        if self.del_bus && self.turno.is_none() {
-            self.turno = Some(Arc::clone(&self.turnos_del_bus).acquire_owned().await.map_err(Falla::interna)?);
+        if let Some(turnos) = self.por_turno.take() {
+            self.turno = Some(turnos.acquire_owned().await.map_err(Falla::interna)?);
         }
         self.arrendar().await?;
         if let Err(Falla::Desconectada(_)) = self.orden("BEGIN").await {
@@ -303,7 +303,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
 
     async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
         // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
-        self.del_bus = true;
+        self.por_turno = Some(Arc::clone(&self.turnos_del_bus));
         self.anotar_primero(entrada(recepcion));
         self.escrituras.push(atendida(recepcion));
         if let Some(comando) = &recepcion.comando {
