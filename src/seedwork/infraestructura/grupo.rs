@@ -53,16 +53,27 @@ impl EnTandas for Confirmacion {
 
 impl Confirmacion {
     async fn guardar(&self, tanda: &[(Forma, Vec<Escritura>)]) -> Result<(), Falla> {
-        let escrituras = || tanda.iter().flat_map(|(_, escrituras)| escrituras);
-        let debidas = i64::try_from(escrituras().filter(|escritura| escritura.se_cuenta()).count());
-        let mut sentencia = componer(escrituras())?;
         let mut arriendo = arrendar(&self.0).await?;
-        let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
-        let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
-        let escritas = arriendo.acabar(escritas);
+        let escritas = escribir(&mut arriendo, tanda.iter().flat_map(|(_, escrituras)| escrituras)).await;
         arriendo.devolver();
-        if escritas? == debidas.map_err(Falla::interna)? { Ok(()) } else { Err(Falla::Conflicto) }
+        escritas
     }
+}
+
+/// Envía unas escrituras como una sola sentencia: es atómica aunque no haya transacción abierta.
+///
+/// # Errors
+/// Las de la base de datos; [`Falla::Conflicto`] si no tocó las filas debidas.
+pub async fn escribir<'a>(
+    arriendo: &mut Arriendo,
+    escrituras: impl Iterator<Item = &'a Escritura> + Clone,
+) -> Result<(), Falla> {
+    let debidas = escrituras.clone().filter(|escritura| escritura.se_cuenta()).count();
+    let debidas = i64::try_from(debidas).map_err(Falla::interna)?;
+    let mut sentencia = componer(escrituras)?;
+    let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
+    let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
+    if arriendo.acabar(escritas)? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
 }
 
 /// Arrienda una conexión para confirmar. Confirmar no lo corta el plazo de la orden, así que esperarla tiene el suyo.

@@ -203,17 +203,11 @@ impl<S> UnidadTrabajoPg<S> {
         (escrituras, envio)
     }
 
-    /// Envía unas escrituras como una sola sentencia: es atómica aunque no haya transacción abierta.
+    /// Envía unas escrituras por su conexión.
     async fn enviar(&mut self, escrituras: &[Escritura]) -> Result<(), Falla> {
-        let debidas = escrituras.iter().filter(|escritura| escritura.se_cuenta()).count();
-        let debidas = i64::try_from(debidas).map_err(Falla::interna)?;
-        let mut sentencia = componer(escrituras)?;
-        let arriendo = en_curso(&mut self.arriendo)?;
-        let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
-        let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
-        let escritas = arriendo.acabar(escritas);
-        self.rota |= !matches!(escritas, Ok(filas) if filas == debidas);
-        if escritas? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
+        let escritas = grupo::escribir(en_curso(&mut self.arriendo)?, escrituras.iter()).await;
+        self.rota |= escritas.is_err();
+        escritas
     }
 
     /// Si nada cambia lo que ya existía y no se ha leído nada, una sentencia basta y ahorra `BEGIN` y `COMMIT`.
