@@ -12,6 +12,8 @@ use crate::modulos::{clientes, notificaciones, vuelos};
 use crate::seedwork::aplicacion::turnos::Cupo;
 use crate::seedwork::infraestructura::conexiones::Conexiones;
 use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
+use crate::seedwork::infraestructura::mensajeria::al_llegar::{AlLlegar, ClavesAlLlegar};
+use crate::seedwork::infraestructura::mensajeria::atencion::Atencion;
 use crate::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{Atraso, Vaciado};
 use crate::seedwork::infraestructura::mensajeria::carriles::{Carriles, Trabajo};
@@ -55,7 +57,7 @@ pub struct Mensajes {
     /// Cómo está el bróker, si lo hay.
     pub broker: Option<Pulso>,
     publicador: Option<(Arc<Publicador>, Atraso, Conexiones)>,
-    ingestas: Vec<Ingesta>,
+    ingestas: Vec<Ingesta<FabricaApp>>,
     consumo: Option<Consumo<FabricaApp>>,
     relevo: Option<Relevador>,
     carriles: Vec<Carriles>,
@@ -156,14 +158,13 @@ impl Mensajes {
         };
         let despachador = Despachador::nuevo(Arc::clone(&enrutador), ids.clone(), salida).con_cupo(aceptaciones);
         let consumo = roles.tiene(Rol::Consumidor).then(|| {
-            ingestas = Recepcion { entregas: &entregas, llegadas: &llegadas, pulso: &pulso }.ingestas(
-                bus,
-                topicos,
-                &conexiones,
-            );
+            let (atencion, claves) = (Arc::new(Atencion { ids, enrutador, mediador }), ClavesAlLlegar::default());
+            let al_llegar = AlLlegar::nuevo(Arc::clone(&atencion), entregas.clone(), claves.clone());
+            let recepcion = Recepcion { al_llegar: Arc::new(al_llegar), llegadas: &llegadas, pulso: &pulso };
+            ingestas = recepcion.ingestas(bus, topicos, &conexiones);
             let suyos = Carriles::nuevos(latidos, Trabajo::Atender);
             carriles.push(suyos.clone());
-            Consumo { ids, enrutador, mediador, entregas, carriles: suyos, aviso: llegadas }
+            Consumo { atencion, entregas, carriles: suyos, al_llegar: claves, aviso: llegadas }
         });
         let broker = publicador.is_some().then_some(pulso);
         let publicador = publicador.map(|publicador| (publicador, atraso, conexiones));
@@ -222,14 +223,14 @@ impl Relevador {
 
 /// Con qué se recibe de Pulsar.
 struct Recepcion<'a> {
-    entregas: &'a Entregas,
+    al_llegar: Arc<AlLlegar<FabricaApp>>,
     llegadas: &'a Arc<Notify>,
     pulso: &'a Pulso,
 }
 
 impl Recepcion<'_> {
     /// Una por tópico, también con el bus local si se está dejando Pulsar.
-    fn ingestas(&self, bus: &Bus, topicos: Vec<Topico>, conexiones: &Conexiones) -> Vec<Ingesta> {
+    fn ingestas(&self, bus: &Bus, topicos: Vec<Topico>, conexiones: &Conexiones) -> Vec<Ingesta<FabricaApp>> {
         let Some(broker) = bus.broker() else { return Vec::new() };
         let vaciado = matches!(bus, Bus::Local { .. }).then(|| {
             let nombres = topicos.iter().map(|topico| topico.nombre);
@@ -238,7 +239,7 @@ impl Recepcion<'_> {
         let ingesta = |topico| Ingesta {
             broker: broker.clone(),
             topico,
-            entregas: self.entregas.clone(),
+            al_llegar: Arc::clone(&self.al_llegar),
             aviso: Arc::clone(self.llegadas),
             pulso: self.pulso.clone(),
             vaciado: vaciado.clone(),

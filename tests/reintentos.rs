@@ -104,11 +104,11 @@ async fn una_clave_con_cientos_de_entregas_no_esconde_a_las_demas() {
     sembrar(&base, 1, &format!("'{otra}'::uuid"), 0).await;
     let entregas = entregas(&base);
     let primeras = entregas.pendientes(dueno, &[], TODAS).await.unwrap();
-    let claves: Vec<_> = primeras.entregas.iter().map(|entrega| entrega.clave).collect();
+    let claves: Vec<_> = primeras.entregas.iter().map(|entrega| entrega.llegada.clave).collect();
     // Con la llena en curso se ve la otra; `quedan` es lo que hace volver a mirar.
     assert_eq!((claves, primeras.quedan), (vec![llena], true));
     let siguientes = entregas.pendientes(dueno, &[llena], TODAS).await.unwrap();
-    assert_eq!((siguientes.entregas[0].clave, siguientes.quedan), (otra, false));
+    assert_eq!((siguientes.entregas[0].llegada.clave, siguientes.quedan), (otra, false));
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn una_clave_que_espera_no_se_atiende_antes_de_tiempo_ni_esconde_a_las_dem
     sembrar(&base, 1, &format!("'{otra}'::uuid"), 0).await;
     let claves = async || {
         let halladas = pendientes(&entregas(&base), dueno, &[], TODAS).await;
-        halladas.iter().map(|entrega| entrega.clave).collect::<Vec<_>>()
+        halladas.iter().map(|entrega| entrega.llegada.clave).collect::<Vec<_>>()
     };
     assert_eq!(claves().await, [otra]);
     base.ordenar("UPDATE entregas SET proximo_intento = now()").await;

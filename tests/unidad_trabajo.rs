@@ -113,7 +113,7 @@ async fn lo_que_llega_por_el_bus_no_ocupa_todas_las_conexiones() {
     for _ in 0..4 {
         let mut udt = abrir(&fabrica);
         let (suscripcion, id_mensaje) = ("prueba".to_owned(), Uuid::now_v7().to_string());
-        let recepcion = Recepcion { suscripcion, id_mensaje, posicion: 0, comando: None };
+        let recepcion = Recepcion { suscripcion, id_mensaje, posicion: None, comando: None };
         udt.anotar_recepcion(&recepcion, Fin::Ejecutado).await.unwrap();
         del_bus.push((udt, cosas::crear(&base).await));
     }

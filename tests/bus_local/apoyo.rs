@@ -1,95 +1,28 @@
-//! Una instancia del servicio sin HTTP, y un comando de juguete que deja ver el orden y las veces.
+//! Una instancia del servicio sin HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aeroalpes::seedwork::aplicacion::contexto::Contexto;
 use aeroalpes::seedwork::aplicacion::mediador::Mediador;
-use aeroalpes::seedwork::aplicacion::mensajes::{Comando, Handler};
 use aeroalpes::seedwork::aplicacion::reacciones::Reacciones;
-use aeroalpes::seedwork::aplicacion::rechazo::{Clase, Rechazo};
-use aeroalpes::seedwork::dominio::repositorios::Falla;
+use aeroalpes::seedwork::infraestructura::mensajeria::al_llegar::ClavesAlLlegar;
+use aeroalpes::seedwork::infraestructura::mensajeria::atencion::Atencion;
 use aeroalpes::seedwork::infraestructura::mensajeria::bus_local::BusLocal;
 use aeroalpes::seedwork::infraestructura::mensajeria::carriles::{Carriles, Trabajo};
-use aeroalpes::seedwork::infraestructura::mensajeria::comandos::ComandoIntegracion;
 use aeroalpes::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use aeroalpes::seedwork::infraestructura::mensajeria::despachador::{Aceptado, Despachador, Salida};
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::{Enrutador, Rutas};
 use aeroalpes::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use aeroalpes::seedwork::infraestructura::mensajeria::ids::IdsComando;
-use aeroalpes::seedwork::infraestructura::unidad_trabajo_pg::UnidadTrabajoPg;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::comun::BaseDePrueba;
-use crate::comun::cosas::{self, Bloquea, CosaCambiada, ErrorCosas, Fabrica};
-
-type Udt = UnidadTrabajoPg<()>;
-
-/// Añade un número a la lista de una cosa, y lo cuenta. Un número negativo se rechaza; el 13 siempre falla.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Anotar {
-    id: Uuid,
-    numero: i64,
-}
-
-impl Comando for Anotar {
-    const NOMBRE: &'static str = "Anotar";
-    type Salida = ();
-    type Error = ErrorCosas;
-}
-
-impl Handler<Udt> for Anotar {
-    async fn manejar(self, udt: &mut Udt) -> Result<(), ErrorCosas> {
-        if self.numero < 0 {
-            return Err(Rechazo::nuevo(Clase::Conflicto, "negativo", "Es negativo").into());
-        }
-        if self.numero == 13 {
-            return Err(Falla::interna("el 13 no se puede").into());
-        }
-        let (valor, version) = cosas::leer(udt, self.id, Bloquea::Si).await?;
-        udt.anotar(cosas::cambio(self.id, valor + 1, version)).await?;
-        udt.anotar(cosas::numero(self.id, self.numero)).await?;
-        Ok(udt.anotar_evento(CosaCambiada { id: self.id })?)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Carga {
-    id: String,
-    numero: i64,
-}
-
-impl ComandoIntegracion for Anotar {
-    const TOPICO: &'static str = "comandos-cosa";
-    const REGISTRO: &'static str = "ComandoCosa";
-    const MIEMBRO: &'static str = "data";
-    type Carga = Carga;
-
-    fn esquema_carga() -> serde_json::Value {
-        json!({"type": "record", "name": "Carga", "fields": [{"name": "id", "type": "string"}, {"name": "numero", "type": "long"}]})
-    }
-
-    fn carga(&self) -> Carga {
-        Carga { id: self.id.to_string(), numero: self.numero }
-    }
-
-    fn de_carga(carga: Carga) -> Result<Self, Rechazo> {
-        Ok(Self { id: carga.id.parse().unwrap(), numero: carga.numero })
-    }
-
-    fn clave(&self) -> Uuid {
-        self.id
-    }
-
-    fn recurso(&self) -> String {
-        format!("/cosas/{}", self.id)
-    }
-}
+use crate::comun::anotar::Anotar;
+use crate::comun::cosas::Fabrica;
 
 /// Detiene los latidos si la tarea se aborta: como en una muerte súbita, nadie late.
 struct AbortaAlSalir(AbortHandle);
@@ -123,7 +56,8 @@ impl Instancia {
             [Trabajo::Atender, Trabajo::Relevar].map(|trabajo| Carriles::nuevos(conexiones.clone(), trabajo));
         let (carriles, avisada) = (releva.clone(), Arc::clone(&llegadas));
         let bus = BusLocal { conexiones, carriles, aviso, llegadas: avisada, provocadores: enrutador.provocadores() };
-        let partes = Consumo { ids, enrutador, mediador, entregas, carriles: atiende.clone(), aviso: llegadas };
+        let (atencion, al_llegar) = (Arc::new(Atencion { ids, enrutador, mediador }), ClavesAlLlegar::default());
+        let partes = Consumo { atencion, entregas, carriles: atiende.clone(), al_llegar, aviso: llegadas };
         let tarea = consume.then(|| {
             let latidos = [atiende, releva].map(|carriles| tokio::spawn(carriles.mantener(parar.clone())));
             let trabajo = (partes.correr(parar.clone()), bus.correr(parar.clone()));

@@ -5,14 +5,9 @@ mod apoyo;
 mod comun;
 
 use apoyo::Instancia;
+use comun::anotar::numeros;
 use comun::cosas;
 use comun::{BaseDePrueba, hasta};
-use uuid::Uuid;
-
-async fn numeros(base: &BaseDePrueba, id: Uuid) -> Vec<i64> {
-    let sql = sqlx::query_scalar("SELECT numero FROM numeros WHERE id = $1 ORDER BY orden").bind(id);
-    sql.fetch_all(&mut base.conectar().await).await.unwrap()
-}
 
 async fn terminados(base: &BaseDePrueba, cuantos: i64) {
     hasta("que terminen los comandos", async || {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "cada archivo de pruebas es un programa aparte y usa sólo una parte")]
 
+pub mod anotar;
 pub mod certificados;
 pub mod cosas;
 pub mod crudo;

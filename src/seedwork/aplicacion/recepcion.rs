@@ -12,8 +12,8 @@ pub struct Recepcion {
     pub suscripcion: String,
     /// La identidad del mensaje.
     pub id_mensaje: String,
-    /// Su lugar entre lo que espera ser atendido: lo deja al tener su efecto.
-    pub posicion: i64,
+    /// Su lugar entre lo que espera ser atendido, si lo ocupa: lo deja al tener su efecto.
+    pub posicion: Option<i64>,
     /// El comando que trae, si trae uno del que haya que contar el resultado.
     pub comando: Option<ComandoRecibido>,
 }
@@ -27,7 +27,7 @@ pub struct ComandoRecibido {
     pub nombre: String,
     /// La dirección de lo que crea o cambia, si se sabe.
     pub recurso: Option<String>,
-    /// Cuándo se guardó el mensaje que lo traía, si se sabe.
+    /// Cuándo llegó el mensaje que lo traía, si se sabe.
     pub recibido_en: Option<OffsetDateTime>,
 }
 

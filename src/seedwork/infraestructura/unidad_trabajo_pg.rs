@@ -299,7 +299,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
         // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
         self.por_turno = Some(Arc::clone(&self.turnos_del_bus));
         self.anotar_primero(entrada(recepcion));
-        self.escrituras.push(atendida(recepcion));
+        self.escrituras.extend(atendida(recepcion));
         if let Some(comando) = &recepcion.comando {
             self.escrituras.push(resultado(comando, fin)?);
         }

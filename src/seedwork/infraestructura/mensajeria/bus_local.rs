@@ -81,7 +81,7 @@ impl BusLocal {
             "WHERE topico NOT LIKE '%-dlq'), ",
             "clasificadas AS (SELECT *, bool_or(suscripcion = $3 OR topico || '/' || tipo = ANY($5)) OVER ",
             "(PARTITION BY suscripcion, clave ORDER BY posicion) OR EXISTS (SELECT 1 FROM entregas e ",
-            "WHERE e.suscripcion = d.suscripcion AND e.clave = d.clave) AS se_atiende FROM dirigidas d), ",
+            "WHERE e.clave = d.clave AND e.suscripcion IS NOT DISTINCT FROM d.suscripcion) AS se_atiende FROM dirigidas d), ",
             "anotadas AS (INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id::text ",
             "FROM clasificadas WHERE NOT se_atiende ORDER BY posicion ON CONFLICT DO NOTHING RETURNING 1), ",
             "guardadas AS (INSERT INTO entregas ",

@@ -1,34 +1,26 @@
-//! El consumo (paso 3 del tutorial): convierte cada mensaje en una orden de la aplicación y la cumple.
+//! El consumo: atiende lo que espera en las entregas, de cada clave en orden, hasta que tiene su efecto o se aparta.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info_span, warn};
-use uuid::Uuid;
+use tracing::{error, warn};
 
+use super::al_llegar::ClavesAlLlegar;
+use super::atencion::{Atencion, SinAtender, anotar};
 use super::carriles::Carriles;
-use super::comandos::Leido;
-use super::enrutador::{Enrutador, FallaEntrega, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use super::entre_manos::EntreManos;
 use super::entregas::{Entrega, Entregas};
-use super::ids::{IdsComando, MEMORIA, VENTANA};
 use super::racha::{ESPERA_DEPENDENCIA, Racha, espera};
 use crate::seedwork::aplicacion::causas::cadena;
-use crate::seedwork::aplicacion::contexto::{Contexto, traza_de};
-use crate::seedwork::aplicacion::mediador::Mediador;
-use crate::seedwork::aplicacion::medidas::{self, Desenlace, OTRO};
-use crate::seedwork::aplicacion::recepcion::{ComandoRecibido, Recepcion};
+use crate::seedwork::aplicacion::medidas::Desenlace;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
-use crate::seedwork::infraestructura::despacho::avro::ErrorAvro;
-use crate::seedwork::infraestructura::trazas::{Clase as ClaseTramo, Tramo};
 
 /// Entregas que se atienden a la vez, como mucho; cada una es de una clave distinta.
 const A_LA_VEZ: usize = 48;
@@ -43,16 +35,14 @@ const ESPERA_DEFECTO: Duration = Duration::from_secs(30);
 
 /// Atiende las entregas de los carriles de esta instancia.
 pub struct Consumo<F: Fabrica> {
-    /// Reconoce los comandos que aceptó este servicio, y cuándo.
-    pub ids: IdsComando,
-    /// A quién se entrega cada mensaje.
-    pub enrutador: Arc<Enrutador<F>>,
-    /// Quién cumple las órdenes.
-    pub mediador: Arc<Mediador<F>>,
+    /// Cómo se atiende un mensaje.
+    pub atencion: Arc<Atencion<F>>,
     /// Lo que hay por atender.
     pub entregas: Entregas,
     /// Qué claves son de esta instancia.
     pub carriles: Carriles,
+    /// Las que se están atendiendo al llegar.
+    pub al_llegar: ClavesAlLlegar,
     /// Avisa de que hay algo nuevo.
     pub aviso: Arc<Notify>,
 }
@@ -99,7 +89,8 @@ impl<F: Fabrica> Consumo<F> {
         }
         manos.descartar_lo_caducado();
         if manos.faltan(libres) {
-            let halladas = self.entregas.pendientes(self.carriles.id(), &manos.claves(), manos.pedido()).await?;
+            let en_curso = [manos.claves(), self.al_llegar.ahora()].concat();
+            let halladas = self.entregas.pendientes(self.carriles.id(), &en_curso, manos.pedido()).await?;
             if halladas.quedan {
                 // Lo que se miró puede ser todo de unas pocas claves: con ellas en curso, se ven las demás.
                 self.aviso.notify_one();
@@ -108,43 +99,31 @@ impl<F: Fabrica> Consumo<F> {
         }
         for entrega in manos.tomar(libres) {
             let consumo = Arc::clone(self);
-            let (id, tipo) = (&entrega.id_mensaje, &entrega.tipo);
-            let span = info_span!("mensaje", id, tipo, trace_id = traza_de(&entrega.traceparent));
-            let atendida = async move {
+            tareas.spawn(async move {
                 consumo.atender(&entrega).await;
                 entrega.posicion
-            };
-            tareas.spawn(atendida.instrument(span));
+            });
         }
         Ok(())
     }
 
     /// Atiende una entrega y decide qué se hace con ella.
-    async fn atender(self: &Arc<Self>, entrega: &Entrega) {
+    async fn atender(&self, entrega: &Entrega) {
+        let id = &entrega.llegada.id_mensaje;
         if quitada(Guarda::ConfirmarAntes)
             && let Err(falla) = self.entregas.confirmar(entrega).await
         {
-            warn!(id = entrega.id_mensaje, %falla, "avería: no se pudo dar por atendida antes de tiempo");
+            warn!(id, %falla, "avería: no se pudo dar por atendida antes de tiempo");
         }
-        let entregada = if entrega.ya_recibida && !quitada(Guarda::BandejaEntrada) {
-            Err(FallaEntrega::Falla(Falla::YaRecibido))
-        } else {
-            self.entregar_aparte(entrega).await
-        };
-        let destino = match entregada {
+        let destino = match self.tener_efecto(entrega).await {
+            Ok(Desenlace::Duplicado) => self.entregas.confirmar(entrega).await,
             // La transacción de su efecto ya la quitó.
-            Ok(()) => {
-                anotar(entrega, Desenlace::Ejecutado);
-                Ok(())
-            }
-            Err(FallaEntrega::Falla(Falla::YaRecibido)) => self.repetida(entrega).await,
-            Err(FallaEntrega::Rechazado(rechazo)) => self.rechazar(entrega, rechazo).await,
-            Err(FallaEntrega::Ilegible(causa)) => self.enterrar(entrega, &causa.to_string()).await,
-            Err(FallaEntrega::Falla(falla @ Falla::Duplicado { .. })) => self.duplicado(entrega, &falla).await,
-            Err(FallaEntrega::Falla(falla)) => self.aplazar(entrega, &falla).await,
+            Ok(_) => Ok(()),
+            Err(SinAtender::Ilegible(causa)) => self.enterrar(entrega, &causa.to_string()).await,
+            Err(SinAtender::Falla(falla)) => self.aplazar(entrega, &falla).await,
         };
         let Err(falla) = destino else { return };
-        warn!(id = entrega.id_mensaje, %falla, "la entrega se repetirá");
+        warn!(id, %falla, "la entrega se repetirá");
         let espera = espera(veces(entrega.esperas), ESPERA_DEPENDENCIA);
         // Contada en su fila, para que no les quite el lugar a las demás; si ni eso se puede, esperando aquí.
         if self.entregas.hacer_esperar(entrega, espera).await.is_err() {
@@ -152,25 +131,25 @@ impl<F: Fabrica> Consumo<F> {
         }
     }
 
-    /// Ya había tenido su efecto: sólo queda quitarla.
-    async fn repetida(&self, entrega: &Entrega) -> Result<(), Falla> {
-        anotar(entrega, Desenlace::Duplicado);
-        self.entregas.confirmar(entrega).await
-    }
-
-    /// En una tarea propia: un pánico al leer un mensaje es una falla más, y se cuenta.
-    async fn entregar_aparte(self: &Arc<Self>, entrega: &Entrega) -> Result<(), FallaEntrega> {
-        let (consumo, copia) = (Arc::clone(self), entrega.clone());
-        let tarea = tokio::spawn(async move { consumo.entregar_con_traza(&copia).await }.in_current_span());
-        tarea.await.unwrap_or_else(|causa| Err(FallaEntrega::Falla(Falla::interna(causa))))
+    async fn tener_efecto(&self, entrega: &Entrega) -> Result<Desenlace, SinAtender> {
+        if entrega.ya_recibida && !quitada(Guarda::BandejaEntrada) {
+            return Ok(duplicada(entrega));
+        }
+        let (llegada, posicion) = (Arc::new(entrega.llegada.clone()), Some(entrega.posicion));
+        match self.atencion.atender(llegada, posicion, ()).await {
+            Err(SinAtender::Falla(falla @ Falla::Duplicado { .. })) => self.choque(entrega, &falla).await,
+            atendida => atendida,
+        }
     }
 
     /// Lo que iba a crear ya existía: o es este mismo mensaje, que ya tuvo su efecto, o de verdad choca con otro.
-    async fn duplicado(&self, entrega: &Entrega, falla: &Falla) -> Result<(), Falla> {
-        if self.entregas.ya_recibida(entrega).await? {
-            return self.repetida(entrega).await;
+    async fn choque(&self, entrega: &Entrega, falla: &Falla) -> Result<Desenlace, SinAtender> {
+        if self.entregas.ya_recibida(entrega).await.map_err(SinAtender::Falla)? {
+            return Ok(duplicada(entrega));
         }
-        self.rechazar(entrega, Rechazo::from(falla)).await
+        let desenlace = self.atencion.rechazar(&entrega.llegada, Some(entrega.posicion), Rechazo::from(falla)).await?;
+        anotar(&entrega.llegada, desenlace);
+        Ok(desenlace)
     }
 
     /// Un defecto se reintenta unas pocas veces; lo que depende de otros, siempre.
@@ -179,89 +158,25 @@ impl<F: Fabrica> Consumo<F> {
         if es_defecto && entrega.intentos >= INTENTOS {
             return self.enterrar(entrega, &cadena(falla)).await;
         }
-        let (intentos, esperas) = (entrega.intentos, entrega.esperas);
-        anotar(entrega, Desenlace::Aplazado);
-        warn!(id = entrega.id_mensaje, tipo = entrega.tipo, intentos, esperas, %falla, "entrega aplazada");
+        let Entrega { llegada, intentos, esperas, .. } = entrega;
+        anotar(&entrega.llegada, Desenlace::Aplazado);
+        warn!(id = llegada.id_mensaje, tipo = llegada.tipo, intentos, esperas, %falla, "entrega aplazada");
         if es_defecto {
-            self.entregas.aplazar(entrega, espera(veces(intentos), ESPERA_DEFECTO)).await
+            self.entregas.aplazar(entrega, espera(veces(*intentos), ESPERA_DEFECTO)).await
         } else {
-            self.entregas.hacer_esperar(entrega, espera(veces(esperas), ESPERA_DEPENDENCIA)).await
-        }
-    }
-
-    async fn entregar_con_traza(&self, entrega: &Entrega) -> Result<(), FallaEntrega> {
-        let mut contexto = contexto(entrega);
-        let mut tramo = tramo(entrega);
-        tramo.encadenar(&mut contexto);
-        let entregada = self.entregar(entrega, contexto).await;
-        if matches!(&entregada, Err(FallaEntrega::Falla(falla)) if !matches!(falla, Falla::YaRecibido)) {
-            tramo.fallar();
-        }
-        entregada
-    }
-
-    async fn entregar(&self, entrega: &Entrega, contexto: Contexto) -> Result<(), FallaEntrega> {
-        let recepcion = self.recepcion(entrega);
-        if let Some(motivo) = &entrega.ilegible {
-            return Err(FallaEntrega::Ilegible(ErrorAvro::Ilegible(motivo.clone())));
-        }
-        let Some(esquema) = self.enrutador.esquema(&entrega.topico) else {
-            let evento = (&*entrega.topico, &*entrega.tipo, &*entrega.datos);
-            return self.enrutador.recibir(&self.mediador, contexto, evento, recepcion).await;
-        };
-        let edad = OffsetDateTime::now_utc() - self.vale_desde(entrega);
-        if edad > MEMORIA {
-            // Si se cumplió, ya no se recuerda: no se cumple otra vez, y tampoco se dice que se rechazó.
-            warn!(
-                id = entrega.id_mensaje,
-                tipo = entrega.tipo,
-                "un comando tan viejo se da por atendido, sin resultado"
-            );
-            let recepcion = Recepcion { comando: None, ..recepcion };
-            return self.mediador.recibir(contexto, recepcion).await.map_err(FallaEntrega::Falla);
-        }
-        if edad > VENTANA {
-            return Err(FallaEntrega::Rechazado(caducado()));
-        }
-        let leido = Leido::de(&entrega.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
-        self.enrutador.entregar(&self.mediador, contexto, (&entrega.topico, &entrega.tipo), recepcion, &leido).await
-    }
-
-    /// Desde cuándo se cuenta lo que vale un comando. El de este servicio, desde que se aceptó, aunque se publique otra
-    /// vez; el ajeno, desde que se publicó; el que alguien reintenta, desde entonces.
-    fn vale_desde(&self, entrega: &Entrega) -> OffsetDateTime {
-        let aceptado = || self.ids.aceptado_en(entrega.id_comando()?);
-        entrega.reintentada_en.or_else(aceptado).unwrap_or(entrega.publicado_en)
-    }
-
-    fn recepcion(&self, entrega: &Entrega) -> Recepcion {
-        let nombre = self.enrutador.tipo(&entrega.topico, &entrega.tipo).to_owned();
-        let recibido_en = Some(entrega.recibida_en);
-        let comando = entrega.id_comando().map(|id| ComandoRecibido { id, nombre, recurso: None, recibido_en });
-        let (suscripcion, id_mensaje) = (entrega.suscripcion.clone(), entrega.id_mensaje.clone());
-        Recepcion { suscripcion, id_mensaje, posicion: entrega.posicion, comando }
-    }
-
-    /// El «no» del módulo es el resultado del comando: se guarda y no se reintenta.
-    async fn rechazar(&self, entrega: &Entrega, rechazo: Rechazo) -> Result<(), Falla> {
-        match self.mediador.rechazar(contexto(entrega), self.recepcion(entrega), rechazo).await {
-            Ok(()) => {
-                anotar(entrega, Desenlace::Rechazado);
-                Ok(())
-            }
-            Err(Falla::YaRecibido) => self.repetida(entrega).await,
-            Err(falla) => Err(falla),
+            self.entregas.hacer_esperar(entrega, espera(veces(*esperas), ESPERA_DEPENDENCIA)).await
         }
     }
 
     /// Aparta lo que no se puede atender; si era un comando, su resultado lo dice.
     async fn enterrar(&self, entrega: &Entrega, motivo: &str) -> Result<(), Falla> {
         let motivo: String = motivo.chars().take(MOTIVO_MAXIMO).collect();
-        anotar(entrega, Desenlace::Apartado);
+        let llegada = &entrega.llegada;
+        anotar(llegada, Desenlace::Apartado);
         error!(
-            id = entrega.id_mensaje,
-            topico = entrega.topico,
-            tipo = entrega.tipo,
+            id = llegada.id_mensaje,
+            topico = llegada.topico,
+            tipo = llegada.tipo,
             motivo,
             "mensaje a letras muertas"
         );
@@ -270,32 +185,10 @@ impl<F: Fabrica> Consumo<F> {
     }
 }
 
-/// Cuenta qué se hace con una entrega. Su suscripción es un texto de la base de datos: sólo se nombran las nuestras.
-fn anotar(entrega: &Entrega, desenlace: Desenlace) {
-    let nuestra =
-        [SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS].into_iter().find(|nuestra| *nuestra == entrega.suscripcion);
-    medidas::entregas(nuestra.unwrap_or(OTRO), desenlace, 1);
-    if desenlace == Desenlace::Duplicado {
-        medidas::duplicados(1);
-    }
-}
-
-fn tramo(entrega: &Entrega) -> Tramo {
-    let nombre = || format!("process {}", entrega.topico).into();
-    let mut tramo = Tramo::abrir(ClaseTramo::Consumidor, nombre, Some(&entrega.traceparent));
-    tramo.atributo("messaging.operation.type", || "process");
-    tramo.atributo("messaging.destination.name", || entrega.topico.clone());
-    tramo.atributo("messaging.message.id", || entrega.id_mensaje.clone());
-    tramo
-}
-
-fn contexto(entrega: &Entrega) -> Contexto {
-    let contexto = Contexto::nuevo(entrega.correlacion.clone(), entrega.traceparent.clone());
-    Contexto { causa: Uuid::parse_str(&entrega.id_mensaje).ok(), ..contexto }
-}
-
-fn caducado() -> Rechazo {
-    Rechazo::nuevo(Clase::Conflicto, "comando-caducado", "El comando esperó más de lo que vale y no se cumplió.")
+/// Ya había tenido su efecto: sólo queda quitarla.
+fn duplicada(entrega: &Entrega) -> Desenlace {
+    anotar(&entrega.llegada, Desenlace::Duplicado);
+    Desenlace::Duplicado
 }
 
 fn veces(cuenta: i32) -> u32 {

@@ -47,7 +47,7 @@ impl EntreManos {
     /// Las claves de todo lo que se tiene.
     pub fn claves(&self) -> Vec<Uuid> {
         let en_curso = self.en_curso.values().map(|(clave, _)| *clave);
-        en_curso.chain(self.en_espera.iter().map(|entrega| entrega.clave)).collect()
+        en_curso.chain(self.en_espera.iter().map(|entrega| entrega.llegada.clave)).collect()
     }
 
     /// Cuánto se puede pedir.
@@ -66,7 +66,8 @@ impl EntreManos {
     /// Saca de la espera tantas como lugares: quedan en curso.
     pub fn tomar(&mut self, lugares: usize) -> Vec<Entrega> {
         let tomadas: Vec<_> = self.en_espera.drain(..lugares.min(self.en_espera.len())).collect();
-        self.en_curso.extend(tomadas.iter().map(|entrega| (entrega.posicion, (entrega.clave, entrega.repetida()))));
+        self.en_curso
+            .extend(tomadas.iter().map(|entrega| (entrega.posicion, (entrega.llegada.clave, entrega.repetida()))));
         tomadas
     }
 

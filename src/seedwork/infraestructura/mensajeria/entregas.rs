@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sqlx::{FromRow, query, query_as};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::carriles::vallada;
-use super::enrutador::Provocadores;
+use super::enrutador::{Provocadores, SUSCRIPCION_COMANDOS};
+use super::llegadas::Llegada;
 use super::resultados::guardado;
 use crate::carril_propio;
 use crate::seedwork::aplicacion::rechazo::Rechazo;
@@ -29,34 +29,13 @@ const HORIZONTE: Duration = Duration::from_secs(3);
 pub struct Entrega {
     /// Su lugar en la fila.
     pub posicion: i64,
-    /// La suscripción.
-    pub suscripcion: String,
-    /// La identidad del mensaje.
-    pub id_mensaje: String,
-    /// El tópico.
-    pub topico: String,
-    /// La clave de orden.
-    pub clave: Uuid,
-    /// El nombre del evento o comando.
-    pub tipo: String,
-    /// El dato de Avro, con nuestro esquema.
-    pub datos: Vec<u8>,
-    /// La correlación de la petición que lo causó.
-    pub correlacion: String,
-    /// La traza de la petición que lo causó.
-    pub traceparent: String,
-    /// Cuándo se publicó.
-    pub publicado_en: OffsetDateTime,
-    /// Por qué no se pudo leer al recibirla, si no se pudo.
-    pub ilegible: Option<String>,
+    /// Lo que llegó.
+    #[sqlx(flatten)]
+    pub llegada: Llegada,
     /// Cuántas veces falló ya por un defecto.
     pub intentos: i32,
-    /// Cuándo la sacó alguien de las letras muertas, si la sacó.
-    pub reintentada_en: Option<OffsetDateTime>,
     /// Cuántas veces esperó ya a una dependencia.
     pub esperas: i32,
-    /// Cuándo se guardó.
-    pub recibida_en: OffsetDateTime,
     /// Si su mensaje ya había tenido su efecto: llegó otra vez mientras se confirmaba.
     pub ya_recibida: bool,
 }
@@ -86,7 +65,9 @@ pub struct Pedido {
     pub repetidas: usize,
 }
 
-/// Las primeras de cada clave, entre esas. La que ya falló alguna vez es siempre la primera de la suya.
+/// Las primeras de cada clave, entre esas. La que ya falló alguna vez es siempre la primera de la suya. Lo de una clave se
+/// busca en todas partes con `IS NOT DISTINCT FROM` en la suscripción: así sólo sirve el índice de la clave, y el plan no
+/// depende de cuántas entregas hubiera al hacerlo.
 macro_rules! primeras {
     ($cuales:literal, $limite:literal) => {
         concat!(
@@ -98,8 +79,8 @@ macro_rules! primeras {
             " AND ",
             $cuales,
             " AND clave <> ALL($2) ORDER BY posicion LIMIT $3) miradas) ventana ",
-            "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.suscripcion = ventana.suscripcion ",
-            "AND previa.clave = ventana.clave AND previa.posicion < ventana.posicion) AND bytes_antes <= $6 ",
+            "WHERE NOT EXISTS (SELECT 1 FROM entregas previa WHERE previa.clave = ventana.clave AND previa.posicion < ventana.posicion ",
+            "AND previa.suscripcion IS NOT DISTINCT FROM ventana.suscripcion) AND bytes_antes <= $6 ",
             "ORDER BY posicion LIMIT ",
             $limite,
             ")"
@@ -112,12 +93,6 @@ impl Entrega {
     #[must_use]
     pub const fn repetida(&self) -> bool {
         self.intentos > 0 || self.esperas > 0
-    }
-
-    /// La identidad del comando, si trae uno del que se pueda contar el resultado: sin un UUID nadie sabría preguntarlo.
-    #[must_use]
-    pub fn id_comando(&self) -> Option<Uuid> {
-        self.topico.starts_with("comandos-").then(|| Uuid::parse_str(&self.id_mensaje).ok()).flatten()
     }
 }
 
@@ -161,13 +136,24 @@ impl Entregas {
         Ok(Halladas { entregas: filas.into_iter().map(|fila| fila.entrega).collect(), quedan })
     }
 
+    /// De esas claves, las que tienen comandos por atender.
+    ///
+    /// # Errors
+    /// Las de la base de datos.
+    pub async fn con_comandos(&self, claves: &[Uuid]) -> Result<Vec<Uuid>, Falla> {
+        let sql = "SELECT DISTINCT clave FROM entregas WHERE clave = ANY ($2) AND suscripcion IS NOT DISTINCT FROM $1";
+        let halladas: Vec<(Uuid,)> =
+            self.conexiones.leer(query_as(sql).bind(SUSCRIPCION_COMANDOS).bind(claves)).await?;
+        Ok(halladas.into_iter().map(|(clave,)| clave).collect())
+    }
+
     /// Si el mensaje de una entrega ya tuvo su efecto.
     ///
     /// # Errors
     /// Las de la base de datos.
     pub async fn ya_recibida(&self, entrega: &Entrega) -> Result<bool, Falla> {
         let sql = "SELECT id_mensaje FROM bandeja_entrada WHERE suscripcion = $1 AND id_mensaje = $2";
-        let sql = query_as(sql).bind(&entrega.suscripcion).bind(&entrega.id_mensaje);
+        let sql = query_as(sql).bind(&entrega.llegada.suscripcion).bind(&entrega.llegada.id_mensaje);
         let halladas: Vec<(String,)> = self.conexiones.leer(sql).await?;
         Ok(!halladas.is_empty() && !quitada(Guarda::BandejaEntrada))
     }
@@ -227,7 +213,7 @@ impl Entregas {
                    SELECT suscripcion, posicion, id_mensaje, topico, clave, tipo, datos, $2, correlacion, traceparent, \
                    publicado_en, ilegible, intentos, reintentada_en FROM muerta, primera";
         let sql = query(sql).bind(entrega.posicion).bind(motivo).bind(self.por_broker);
-        let sql = sql.bind(entrega.id_comando()).bind(guardado(rechazo));
+        let sql = sql.bind(entrega.llegada.id_comando()).bind(guardado(rechazo));
         self.conexiones.ejecutar(sql).await.map(drop)
     }
 }

@@ -1,8 +1,9 @@
 //! Lo que llega: se guarda para atenderlo o, si no provoca nada, se anota que llegó.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use sqlx::query_as;
+use sqlx::{FromRow, query_as};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,29 +13,41 @@ use crate::seedwork::aplicacion::medidas::{self, Desenlace};
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 
-/// Un mensaje recién llegado de un bróker.
-#[derive(Debug, Clone)]
+/// Un mensaje que llegó por un bus.
+#[derive(Debug, Clone, FromRow)]
 pub struct Llegada {
     /// La suscripción.
-    pub suscripcion: &'static str,
+    pub suscripcion: String,
     /// La identidad del mensaje.
     pub id_mensaje: String,
     /// El tópico.
-    pub topico: &'static str,
+    pub topico: String,
     /// La clave de orden.
     pub clave: Uuid,
     /// El nombre del evento o comando.
     pub tipo: String,
     /// El dato de Avro con nuestro esquema o, si no se pudo leer, tal como llegó.
     pub datos: Vec<u8>,
-    /// La correlación.
+    /// La correlación de la petición que lo causó.
     pub correlacion: String,
-    /// La traza.
+    /// La traza de la petición que lo causó.
     pub traceparent: String,
     /// Cuándo se publicó.
     pub publicado_en: OffsetDateTime,
-    /// Por qué no se pudo leer, si no se pudo.
+    /// Por qué no se pudo leer al recibirlo, si no se pudo.
     pub ilegible: Option<String>,
+    /// Cuándo lo sacó alguien de las letras muertas, si lo sacó.
+    pub reintentada_en: Option<OffsetDateTime>,
+    /// Cuándo llegó.
+    pub recibida_en: OffsetDateTime,
+}
+
+impl Llegada {
+    /// La identidad del comando, si trae uno del que se pueda contar el resultado: sin un UUID nadie sabría preguntarlo.
+    #[must_use]
+    pub fn id_comando(&self) -> Option<Uuid> {
+        self.topico.starts_with("comandos-").then(|| Uuid::parse_str(&self.id_mensaje).ok()).flatten()
+    }
 }
 
 /// Cuántas eran nuevas, dadas las que se anotaron y las que se guardaron para atenderlas; de las primeras ya consta que
@@ -54,14 +67,14 @@ impl Entregas {
     ///
     /// # Errors
     /// Las de la base de datos; con cualquiera, no se guardó nada.
-    pub async fn recibir(&self, llegadas: &[Llegada]) -> Result<bool, Falla> {
+    pub async fn recibir(&self, llegadas: &[Arc<Llegada>]) -> Result<bool, Falla> {
         const SQL: &str = "WITH llegadas AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], \
             $6::bytea[], $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::boolean[]) WITH ORDINALITY AS \
             l(suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, traceparent, publicado_en, ilegible, \
             se_anota, orden) WHERE $12 OR NOT EXISTS (SELECT 1 FROM bandeja_entrada e \
             WHERE e.suscripcion = l.suscripcion AND e.id_mensaje = l.id_mensaje)), \
             clasificadas AS (SELECT *, se_anota AND NOT EXISTS (SELECT 1 FROM entregas e \
-            WHERE e.suscripcion = l.suscripcion AND e.clave = l.clave) AS basta_anotar FROM llegadas l), \
+            WHERE e.clave = l.clave AND e.suscripcion IS NOT DISTINCT FROM l.suscripcion) AS basta_anotar FROM llegadas l), \
             anotadas AS (INSERT INTO bandeja_entrada (suscripcion, id_mensaje) SELECT suscripcion, id_mensaje \
             FROM clasificadas WHERE basta_anotar ORDER BY orden ON CONFLICT DO NOTHING RETURNING 1), \
             guardadas AS (INSERT INTO entregas (suscripcion, id_mensaje, topico, clave, tipo, datos, correlacion, \
@@ -69,11 +82,11 @@ impl Entregas {
             traceparent, publicado_en, ilegible FROM clasificadas WHERE NOT basta_anotar ORDER BY orden \
             ON CONFLICT (suscripcion, id_mensaje) DO NOTHING RETURNING 1) \
             SELECT (SELECT count(*) FROM anotadas), (SELECT count(*) FROM guardadas)";
-        let columna = |dato: fn(&Llegada) -> String| llegadas.iter().map(dato).collect::<Vec<_>>();
+        let columna = |dato: fn(&Llegada) -> String| llegadas.iter().map(|llegada| dato(llegada)).collect::<Vec<_>>();
         let sql = query_as(SQL)
-            .bind(columna(|l| l.suscripcion.to_owned()))
+            .bind(columna(|l| l.suscripcion.clone()))
             .bind(columna(|l| l.id_mensaje.clone()))
-            .bind(columna(|l| l.topico.to_owned()))
+            .bind(columna(|l| l.topico.clone()))
             .bind(llegadas.iter().map(|l| l.clave).collect::<Vec<_>>())
             .bind(columna(|l| l.tipo.clone()))
             .bind(llegadas.iter().map(|l| l.datos.clone()).collect::<Vec<_>>())
@@ -91,13 +104,13 @@ impl Entregas {
 }
 
 /// De cuáles basta anotar que llegaron. De la que va detrás de otra de su clave que sí se atiende, no: se adelantaría.
-fn se_anotan(provocadores: &Provocadores, llegadas: &[Llegada]) -> Vec<bool> {
+fn se_anotan(provocadores: &Provocadores, llegadas: &[Arc<Llegada>]) -> Vec<bool> {
     let mut atendidas = HashSet::new();
-    let se_anota = |llegada: &Llegada| {
+    let se_anota = |llegada: &Arc<Llegada>| {
         let es_evento = llegada.suscripcion == SUSCRIPCION_EVENTOS;
         let basta = es_evento
             && llegada.ilegible.is_none()
-            && !provocadores.tienen(llegada.topico, &llegada.tipo)
+            && !provocadores.tienen(&llegada.topico, &llegada.tipo)
             && !atendidas.contains(&llegada.clave);
         if es_evento && !basta {
             atendidas.insert(llegada.clave);
@@ -112,21 +125,21 @@ mod pruebas {
     use super::super::enrutador::SUSCRIPCION_COMANDOS;
     use super::*;
 
-    fn llegada(suscripcion: &'static str, tipo: &str, clave: Uuid) -> Llegada {
-        let (topico, publicado_en) = ("eventos-cosa", OffsetDateTime::UNIX_EPOCH);
-        let (id_mensaje, correlacion, traceparent) = (String::new(), String::new(), String::new());
-        let (tipo, datos, ilegible) = (tipo.to_owned(), Vec::new(), None);
+    fn llegada(suscripcion: &str, tipo: &str, clave: Uuid) -> Llegada {
+        let epoca = OffsetDateTime::UNIX_EPOCH;
         Llegada {
-            suscripcion,
-            id_mensaje,
-            topico,
+            suscripcion: suscripcion.to_owned(),
+            id_mensaje: String::new(),
+            topico: "eventos-cosa".to_owned(),
             clave,
-            tipo,
-            datos,
-            correlacion,
-            traceparent,
-            publicado_en,
-            ilegible,
+            tipo: tipo.to_owned(),
+            datos: Vec::new(),
+            correlacion: String::new(),
+            traceparent: String::new(),
+            publicado_en: epoca,
+            ilegible: None,
+            reintentada_en: None,
+            recibida_en: epoca,
         }
     }
 
@@ -144,7 +157,8 @@ mod pruebas {
             llegada(SUSCRIPCION_EVENTOS, "Nada", otra),
             ilegible,
             llegada(SUSCRIPCION_EVENTOS, "Nada", otra),
-        ];
+        ]
+        .map(Arc::new);
         assert_eq!(se_anotan(&provocadores, &llegadas), [true, false, true, false, false, true, false, false]);
     }
 }

@@ -1,5 +1,7 @@
 //! El camino de ida y vuelta de los mensajes: identidades, rutas, bus, carriles y consumo.
 
+pub mod al_llegar;
+pub mod atencion;
 pub mod bus_local;
 pub mod cambio_de_bus;
 pub mod carriles;

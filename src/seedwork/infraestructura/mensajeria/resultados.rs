@@ -77,9 +77,11 @@ pub fn entrada(recepcion: &Recepcion) -> Escritura {
     entrada
 }
 
-/// La entrega deja de estar pendiente en la misma transacción que su efecto: nadie puede hallarla ya cumplida.
-pub fn atendida(recepcion: &Recepcion) -> Escritura {
-    Escritura::borrado("entregas", Uuid::now_v7(), ("posicion", recepcion.posicion.into()))
+/// La entrega deja de estar pendiente en la misma transacción que su efecto: nadie puede hallarla ya cumplida. Lo que se
+/// atiende al llegar no la tiene.
+pub fn atendida(recepcion: &Recepcion) -> Option<Escritura> {
+    let posicion = recepcion.posicion?;
+    Some(Escritura::borrado("entregas", Uuid::now_v7(), ("posicion", posicion.into())))
 }
 
 /// La fila del resultado de un comando.
@@ -115,11 +117,20 @@ pub async fn anotar_dueno(conexiones: &Conexiones, id: Uuid, usuario: Uuid) -> R
     conexiones.ejecutar(sqlx::query(sql).bind(id).bind(usuario)).await.map(drop)
 }
 
-/// Lo que hay guardado de unos comandos, terminados o no, en una sola mirada.
-const SEGUIMIENTO: &str = "SELECT p.id, r.comando, r.recurso, r.rechazo, r.terminado_en, \
-     coalesce(r.recibido_en, e.recibida_en) AS recibido_en FROM unnest($1::uuid[]) AS p (id) \
-     LEFT JOIN resultados_comando r ON r.id = p.id \
-     LEFT JOIN entregas e ON e.suscripcion = $2 AND e.id_mensaje = p.id::text";
+/// Lo que hay guardado de unos comandos, terminados o no, en una sola mirada. Cada uno se busca por su identidad: sin
+/// `OFFSET 0` PostgreSQL juntaría las tablas de otra forma, y el plan dependería de cuánto hubiera al hacerlo.
+macro_rules! seguimiento {
+    ($pedidos:literal) => {
+        concat!(
+            "SELECT p.id, r.comando, r.recurso, r.rechazo, r.terminado_en, ",
+            "coalesce(r.recibido_en, e.recibida_en) AS recibido_en FROM ",
+            $pedidos,
+            " AS p (id) LEFT JOIN LATERAL (SELECT * FROM resultados_comando WHERE id = p.id OFFSET 0) r ON true ",
+            "LEFT JOIN LATERAL (SELECT recibida_en FROM entregas ",
+            "WHERE suscripcion = $2 AND id_mensaje = p.id::text OFFSET 0) e ON true"
+        )
+    };
+}
 
 #[derive(FromRow)]
 struct Fila {
@@ -153,7 +164,7 @@ pub async fn seguimientos(
     ids: &IdsComando,
     pedidos: &[Uuid],
 ) -> Result<Vec<(Uuid, Seguimiento)>, Falla> {
-    let sql = sqlx::query_as(SEGUIMIENTO).bind(pedidos).bind(SUSCRIPCION_COMANDOS);
+    let sql = sqlx::query_as(seguimiento!("unnest($1::uuid[])")).bind(pedidos).bind(SUSCRIPCION_COMANDOS);
     let filas: Vec<Fila> = conexiones.leer(sql).await?;
     Ok(filas.into_iter().map(|fila| (fila.id, fila.seguimiento(ids))).collect())
 }
@@ -170,7 +181,8 @@ impl<S: AsRef<IdsComando> + Send + Sync> ConsultasResultados for LectorPg<S> {
     }
 
     async fn seguimiento(&self, id: Uuid) -> Result<Seguimiento, Falla> {
-        let sql = sqlx::query_as(SEGUIMIENTO).bind([id]).bind(SUSCRIPCION_COMANDOS);
+        // Con una sola no hace falta una lista, que obliga a PostgreSQL a hacer otro plan cada vez.
+        let sql = sqlx::query_as(seguimiento!("(SELECT $1::uuid)")).bind(id).bind(SUSCRIPCION_COMANDOS);
         let fila: Option<Fila> = self.leer_una(sql).await?;
         let fila = fila.ok_or_else(|| Falla::interna("PostgreSQL no respondió por el comando"))?;
         Ok(fila.seguimiento(self.servicios().as_ref()))

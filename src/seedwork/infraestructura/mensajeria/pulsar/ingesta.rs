@@ -15,8 +15,9 @@ use super::conexion::conectar;
 use super::particiones::asegurar;
 use super::recepcion::Recepcion;
 use super::{ErrorPulsar, Parte, Pulso, Topico};
+use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
+use crate::seedwork::infraestructura::mensajeria::al_llegar::AlLlegar;
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::{Fuente, Vaciado};
-use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 
 /// Cada cuánto se mira si a un tópico le añadieron particiones.
@@ -24,13 +25,13 @@ const VIGILIA: Duration = Duration::from_secs(30);
 
 /// Recibe un tópico: entero, o cada partición con un consumidor y una conexión propios, que se rehacen por separado. El
 /// consumidor de varias particiones que da el cliente no dice cuándo se queda sin una.
-pub struct Ingesta {
+pub struct Ingesta<F: Fabrica> {
     /// Cómo se llega al bróker.
     pub broker: Broker,
     /// Qué se recibe.
     pub topico: Topico,
-    /// Dónde se guarda.
-    pub entregas: Entregas,
+    /// Quién atiende lo que puede atenderse sin guardarlo, y dónde se guarda lo demás.
+    pub al_llegar: Arc<AlLlegar<F>>,
     /// Avisa a quien lo atiende.
     pub aviso: Arc<Notify>,
     /// Dónde se anota cómo está el bróker.
@@ -51,7 +52,7 @@ async fn vigilar(tareas: &mut JoinSet<()>, parte: &Parte) {
     pending::<()>().await;
 }
 
-impl Ingesta {
+impl<F: Fabrica> Ingesta<F> {
     /// Recibe hasta que se pida parar, también de las particiones que se añadan mientras tanto.
     pub async fn correr(self, parar: CancellationToken) {
         let (parte, mut racha, mut tareas) = (self.pulso.parte(), Racha::default(), JoinSet::new());

@@ -1,4 +1,4 @@
-//! Recibir de Pulsar: cada mensaje queda en las entregas y sólo entonces se confirma al bróker.
+//! Recibir de Pulsar: cada mensaje se atiende al llegar o queda en las entregas, y sólo entonces se confirma al bróker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::{Escritor, EsquemasAjenos};
 use super::ingesta::Ingesta;
 use super::{ErrorPulsar, Parte, Topico};
+use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Fuente;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
@@ -41,21 +42,21 @@ type Mensaje = Message<Vec<u8>>;
 type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
 
 /// Recibe de una fuente. Se vuelve a conectar siempre que haga falta.
-pub struct Recepcion {
-    ingesta: Arc<Ingesta>,
+pub struct Recepcion<F: Fabrica> {
+    ingesta: Arc<Ingesta<F>>,
     fuente: Fuente,
     nombre: String,
     pulso: Parte,
 }
 
-impl Recepcion {
+impl<F: Fabrica> Recepcion<F> {
     /// La recepción de esa fuente.
     #[must_use]
-    pub fn de(ingesta: &Arc<Ingesta>, fuente: Fuente) -> Self {
+    pub fn de(ingesta: &Arc<Ingesta<F>>, fuente: Fuente) -> Self {
         Self { ingesta: Arc::clone(ingesta), fuente, nombre: fuente.to_string(), pulso: ingesta.pulso.parte() }
     }
 
-    /// Recibe hasta que se pida parar; entonces guarda y confirma lo que ya recibió, y deja lo demás a otra instancia.
+    /// Recibe hasta que se pida parar; entonces atiende o guarda, y confirma, lo que ya recibió, y deja lo demás a otra instancia.
     pub async fn correr(self, parar: CancellationToken) {
         let (mut esquemas, mut racha, mut fallas) = (EsquemasAjenos::default(), Racha::default(), Racha::default());
         loop {
@@ -100,7 +101,8 @@ impl Recepcion {
                 if quitada(Guarda::ConfirmarAntes) {
                     confirmar(&mut consumidor, &mensajes).await?;
                 }
-                if !self.guardar(&llegadas, parar).await {
+                let por_guardar = self.ingesta.al_llegar.atender(llegadas).await;
+                if !por_guardar.is_empty() && !self.guardar(&por_guardar, parar).await {
                     return Ok(());
                 }
                 confirmar(&mut consumidor, &mensajes).await?;
@@ -131,7 +133,7 @@ impl Recepcion {
         cliente: &Cliente,
         esquemas: &mut EsquemasAjenos,
         mensajes: &[Mensaje],
-    ) -> Result<Vec<Llegada>, ErrorPulsar> {
+    ) -> Result<Vec<Arc<Llegada>>, ErrorPulsar> {
         let nuestro = &self.ingesta.topico.esquema.avro;
         let mut llegadas = Vec::with_capacity(mensajes.len());
         for mensaje in mensajes {
@@ -139,17 +141,17 @@ impl Recepcion {
                 Some(version) => esquemas.de(cliente, &self.nombre, version, nuestro).await?,
                 None => Err("el mensaje no dice con qué esquema se escribió".into()),
             };
-            llegadas.push(self.llegada(mensaje, escritor));
+            llegadas.push(Arc::new(self.llegada(mensaje, escritor)));
         }
         Ok(llegadas)
     }
 
     /// Guarda lo que llegó, y no vuelve hasta que está guardado, porque sólo entonces se puede confirmar al bróker; o
     /// hasta que se pida parar: entonces dice que no lo guardó, y el bróker lo dará a otra instancia.
-    async fn guardar(&self, llegadas: &[Llegada], parar: &CancellationToken) -> bool {
+    async fn guardar(&self, llegadas: &[Arc<Llegada>], parar: &CancellationToken) -> bool {
         let mut racha = Racha::default();
         loop {
-            match self.ingesta.entregas.recibir(llegadas).await {
+            match self.ingesta.al_llegar.entregas().recibir(llegadas).await {
                 Ok(hay_que_atender) => {
                     if hay_que_atender {
                         self.ingesta.aviso.notify_one();
@@ -188,15 +190,17 @@ impl Recepcion {
         let id_mensaje = identidad(mensaje, miembro("id").or(propiedad("id")));
         let clave = clave(mensaje.key().as_deref().unwrap_or(&id_mensaje));
         Llegada {
-            suscripcion: topico.suscripcion,
+            suscripcion: topico.suscripcion.to_owned(),
             clave,
-            topico: topico.nombre,
+            topico: topico.nombre.to_owned(),
             tipo: limpio(miembro("type").or(propiedad("type")).unwrap_or_default()),
             correlacion: limpio(propiedad("correlacion").unwrap_or(&id_mensaje)),
             traceparent: limpio(propiedad("traceparent").unwrap_or_default()),
             publicado_en: publicado_en(mensaje),
             ilegible: nuestros.as_ref().err().map(|motivo| limpio(motivo)),
             datos: nuestros.unwrap_or_else(|_| datos.clone()),
+            reintentada_en: None,
+            recibida_en: OffsetDateTime::now_utc(),
             id_mensaje,
         }
     }

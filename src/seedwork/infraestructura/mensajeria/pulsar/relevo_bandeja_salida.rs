@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use sqlx::{query, query_as};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -26,9 +26,9 @@ use crate::seedwork::infraestructura::trazas::{Clase, Tramo};
 /// Cada cuánto se mira si otra instancia dejó algo, cuando nadie avisa.
 const VISTAZO: Duration = Duration::from_millis(100);
 
-/// Cuánto se espera a que se junte algo más antes de leer. Lo que acaba de pedir un cliente llega antes al bróker que su
-/// evento, y con carga se leen y se marcan más filas de una vez.
-const REUNION: Duration = Duration::from_millis(5);
+/// Lo que pasa, como mínimo, de una lectura a la siguiente cuando no hay atraso. Un evento solo no espera; los que siguen se
+/// juntan, y con carga se leen, se publican y se marcan más de una vez.
+const RITMO: Duration = Duration::from_millis(20);
 
 /// Publica lo de los carriles de esta instancia. De cada clave hay como mucho un mensaje sin recibo: si uno falla, los
 /// siguientes de su clave esperan, y así las primeras apariciones salen en orden.
@@ -46,13 +46,13 @@ pub struct Relevo {
 impl Relevo {
     /// Publica hasta que se pida parar; lo que esté en vuelo espera su recibo.
     pub async fn correr(self, parar: CancellationToken) {
-        let (mut racha, mut ventana) = (Racha::default(), Ventana::default());
-        while !parar.is_cancelled() {
+        let (mut racha, mut ventana, mut ritmo) = (Racha::default(), Ventana::default(), interval(RITMO));
+        ritmo.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while parar.run_until_cancelled(ritmo.tick()).await.is_some() {
             match self.vaciar(&mut ventana, &parar).await {
                 Ok(publico) => {
                     racha.bien();
                     if publico {
-                        parar.run_until_cancelled(sleep(REUNION)).await;
                         continue;
                     }
                 }
@@ -64,7 +64,7 @@ impl Relevo {
                 }
             }
             tokio::select! {
-                () = self.aviso.notified() => sleep(REUNION).await,
+                () = self.aviso.notified() => {}
                 () = sleep(VISTAZO) => {}
                 () = parar.cancelled() => {}
             }
