@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use sqlx::query_as;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
@@ -15,6 +16,8 @@ use super::enrutador::SUSCRIPCION_COMANDOS;
 use super::entregas::Entregas;
 use super::llegadas::Llegada;
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
+use crate::seedwork::dominio::repositorios::Falla;
+use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 
 /// Lo más que se espera a lo que se atiende al llegar. Lo que tarda más se guarda, y no detiene a lo que llega detrás.
 const PACIENCIA: Duration = Duration::from_secs(1);
@@ -83,16 +86,15 @@ impl<F: Fabrica> AlLlegar<F> {
         }
         let cuantas = u32::try_from(primeras.len()).unwrap_or(u32::MAX).min(A_LA_VEZ);
         let Ok(_turnos) = self.turnos.acquire_many(cuantas).await else { return llegadas };
-        let claves: Vec<_> = primeras.iter().map(|(_, primera)| primera.clave).collect();
-        let esperan = match self.entregas.con_comandos(&claves).await {
-            Ok(esperan) => esperan,
+        let libres = match self.entregas.libres(&primeras).await {
+            Ok(libres) => libres,
             Err(falla) => {
                 warn!(%falla, "nada se atiende al llegar: no se sabe qué espera");
                 return llegadas;
             }
         };
         let limite = Instant::now() + PACIENCIA;
-        let libres = primeras.into_iter().filter(|(_, primera)| !esperan.contains(&primera.clave));
+        let libres = primeras.into_iter().filter(|(_, primera)| libres.contains(&primera.clave));
         let atender = |(lugar, primera)| async move { self.atendio(primera, limite).await.then_some(lugar) };
         let atendidas: HashSet<_> = join_all(libres.map(atender)).await.into_iter().flatten().collect();
         let sin_atender = |(lugar, llegada)| (!atendidas.contains(&lugar)).then_some(llegada);
@@ -114,6 +116,22 @@ impl<F: Fabrica> AlLlegar<F> {
                 false
             }
         }
+    }
+}
+
+impl Entregas {
+    /// De los primeros comandos de sus claves, las claves de los que no esperan a nadie: ni hay otro de su clave por
+    /// atender, ni habían llegado ya.
+    async fn libres(&self, primeros: &[(usize, Arc<Llegada>)]) -> Result<HashSet<Uuid>, Falla> {
+        // `OFFSET 0`: cada uno se busca por su índice, haya las entregas que haya al hacer el plan.
+        const SQL: &str = "SELECT clave FROM unnest($2::uuid[], $3::text[]) AS p (clave, id) WHERE ($4 OR NOT EXISTS \
+             (SELECT 1 FROM bandeja_entrada e WHERE e.suscripcion = $1 AND e.id_mensaje = p.id)) AND NOT EXISTS \
+             (SELECT 1 FROM entregas e WHERE e.clave = p.clave AND e.suscripcion IS NOT DISTINCT FROM $1 OFFSET 0)";
+        let (claves, ids): (Vec<_>, Vec<_>) =
+            primeros.iter().map(|(_, primero)| (primero.clave, primero.id_mensaje.as_str())).unzip();
+        let sql = query_as(SQL).bind(SUSCRIPCION_COMANDOS).bind(claves).bind(ids);
+        let halladas: Vec<(Uuid,)> = self.conexiones.leer(sql.bind(quitada(Guarda::BandejaEntrada))).await?;
+        Ok(halladas.into_iter().map(|(clave,)| clave).collect())
     }
 }
 

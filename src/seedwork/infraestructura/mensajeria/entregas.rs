@@ -6,7 +6,7 @@ use sqlx::{FromRow, query, query_as};
 use uuid::Uuid;
 
 use super::carriles::vallada;
-use super::enrutador::{Provocadores, SUSCRIPCION_COMANDOS};
+use super::enrutador::Provocadores;
 use super::llegadas::Llegada;
 use super::resultados::guardado;
 use crate::carril_propio;
@@ -134,17 +134,6 @@ impl Entregas {
         let filas: Vec<Fila> = self.conexiones.leer(sql).await?;
         let quedan = filas.iter().any(|fila| fila.vistas == VENTANA);
         Ok(Halladas { entregas: filas.into_iter().map(|fila| fila.entrega).collect(), quedan })
-    }
-
-    /// De esas claves, las que tienen comandos por atender.
-    ///
-    /// # Errors
-    /// Las de la base de datos.
-    pub async fn con_comandos(&self, claves: &[Uuid]) -> Result<Vec<Uuid>, Falla> {
-        let sql = "SELECT DISTINCT clave FROM entregas WHERE clave = ANY ($2) AND suscripcion IS NOT DISTINCT FROM $1";
-        let halladas: Vec<(Uuid,)> =
-            self.conexiones.leer(query_as(sql).bind(SUSCRIPCION_COMANDOS).bind(claves)).await?;
-        Ok(halladas.into_iter().map(|(clave,)| clave).collect())
     }
 
     /// Si el mensaje de una entrega ya tuvo su efecto.
