@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::conexion::{conectar, observador};
+use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::conexion::{Uso, conectar, observador};
 use futures_util::StreamExt;
 use pulsar::producer::Message;
 use tokio::time::timeout;
@@ -54,7 +54,7 @@ pub fn url(servicio: &Instancia) -> String {
 
 /// Un comando tal como lo publica el servicio.
 pub async fn muestra(escenario: &Escenario, servicio: &Instancia) -> Result<Message, Fallo> {
-    let cliente = conectar(&escenario.broker()?).await?;
+    let cliente = conectar(&escenario.broker()?, Uso::Recibir).await?;
     let mut observador = observador(&cliente, COMANDOS).await?;
     escenario.reservar(servicio, RUTA).await?;
     let visto = timeout(PLAZO, observador.next()).await.map_err(|_| "no se vio en Pulsar el comando aceptado")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::Topico;
 use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::acceso::Broker;
 use aeroalpes::seedwork::infraestructura::mensajeria::pulsar::conexion::{
-    self, Cliente, a_tiempo, conectar, consumidor,
+    self, Cliente, Uso, a_tiempo, conectar, consumidor,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -49,7 +49,7 @@ impl PulsarSolo {
     pub async fn nuevo(broker: &Broker, topico: Topico) -> Result<Self, Fallo> {
         let nombre = format!("limite-{}", topico.nombre);
         // Uno para enviar y otro para recibir, como el servicio.
-        let (envio, recepcion) = (conectar(broker).await?, conectar(broker).await?);
+        let (envio, recepcion) = (conectar(broker, Uso::Enviar).await?, conectar(broker, Uso::Recibir).await?);
         let solo = Self { topico, nombre, envio, recepcion };
         // Sin suscripción, el bróker no guardaría nada, y el trabajo no sería el mismo.
         let mut consumidor = solo.consumidor().await?;

@@ -56,13 +56,34 @@ impl Cliente {
     }
 }
 
+/// Para qué es una conexión.
+#[derive(Debug, Clone, Copy)]
+pub enum Uso {
+    /// Para enviar mensajes.
+    Enviar,
+    /// Para recibirlos, o para preguntar.
+    Recibir,
+}
+
+impl Uso {
+    /// Cuántos envíos pueden esperar a salir por ella. El cliente reserva desde el principio 5 KiB para cada uno, y hay una
+    /// conexión por cada partición que se recibe.
+    const fn envios(self) -> usize {
+        match self {
+            Self::Enviar => 100,
+            Self::Recibir => 1,
+        }
+    }
+}
+
 /// Conecta con el bróker.
 ///
 /// # Errors
 /// [`ErrorPulsar`] si no contesta, o no admite la conexión.
-pub async fn conectar(broker: &Broker) -> Result<Cliente, ErrorPulsar> {
+pub async fn conectar(broker: &Broker, uso: Uso) -> Result<Cliente, ErrorPulsar> {
     let autoridades = broker.leer_autoridades().await?;
-    match timeout(PLAZO, con_motivo(constructor(broker, autoridades).build())).await {
+    let constructor = constructor(broker, autoridades).with_outbound_channel_size(uso.envios());
+    match timeout(PLAZO, con_motivo(constructor.build())).await {
         Ok(Ok(pulsar)) => Ok(Cliente { pulsar, espacio: broker.espacio.clone() }),
         Ok(Err((error, motivo))) => Err(motivo.map_or_else(|| error.into(), ErrorPulsar::Conexion)),
         Err(_) => Err(ErrorPulsar::Plazo),

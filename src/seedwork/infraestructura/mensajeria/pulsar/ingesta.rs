@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::acceso::Broker;
-use super::conexion::conectar;
+use super::conexion::{Uso, conectar};
 use super::particiones::asegurar;
 use super::recepcion::Recepcion;
 use super::{ErrorPulsar, Parte, Pulso, Topico};
@@ -97,7 +97,7 @@ impl<F: Fabrica> Ingesta<F> {
     }
 
     async fn contar(&self) -> Result<u32, ErrorPulsar> {
-        let cliente = conectar(&self.broker).await?;
+        let cliente = conectar(&self.broker, Uso::Recibir).await?;
         asegurar(&cliente, &self.broker, self.topico.nombre).await
     }
 

@@ -15,7 +15,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
 use super::acceso::{Broker, Particionado};
-use super::conexion::{Cliente, PLAZO, RESPIRO, conectar};
+use super::conexion::{Cliente, PLAZO, RESPIRO, Uso, conectar};
 use super::{ErrorPulsar, Topico};
 use crate::seedwork::infraestructura::certificados::ErrorCertificado;
 
@@ -69,7 +69,7 @@ pub enum ErrorAdministracion {
 /// [`ErrorParticiones`] si alguno existe y no sirve.
 pub async fn comprobar(broker: &Broker, topicos: &[Topico]) -> Result<(), ErrorParticiones> {
     let Some(Particionado { particiones, .. }) = &broker.particionado else { return Ok(()) };
-    let Ok(cliente) = conectar(broker).await else { return Ok(()) };
+    let Ok(cliente) = conectar(broker, Uso::Recibir).await else { return Ok(()) };
     for topico in topicos {
         match asegurar(&cliente, broker, topico.nombre).await {
             Ok(hay) if hay > particiones.get() => {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::acceso::Broker;
-use super::conexion::{Cliente, conectar, preparar, productor};
+use super::conexion::{Cliente, Uso, conectar, preparar, productor};
 use super::{ErrorPulsar, Parte, Topico};
 use crate::seedwork::infraestructura::despacho::avro::milisegundos;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
@@ -102,7 +102,7 @@ impl Publicador {
             return Ok(false);
         }
         let preparado = async {
-            let cliente = conectar(&self.broker).await?;
+            let cliente = conectar(&self.broker, Uso::Enviar).await?;
             preparar(&cliente, &self.broker, &self.topicos).await?;
             Ok(cliente)
         };

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::conexion::{Cliente, a_tiempo, conectar, consumidor};
+use super::conexion::{Cliente, Uso, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::{Escritor, EsquemasAjenos};
 use super::ingesta::Ingesta;
 use super::{ErrorPulsar, Parte, Topico};
@@ -83,7 +83,7 @@ impl<F: Fabrica> Recepcion<F> {
         parar: &CancellationToken,
     ) -> Result<(), ErrorPulsar> {
         let conectado = async {
-            let cliente = conectar(&self.ingesta.broker).await?;
+            let cliente = conectar(&self.ingesta.broker, Uso::Recibir).await?;
             let consumidor = consumidor(&cliente, &self.nombre, &self.ingesta.topico).await?;
             Ok::<_, ErrorPulsar>((cliente, consumidor))
         };
