@@ -9,9 +9,12 @@ use std::time::Duration;
 use aeroalpes::seedwork::aplicacion::mediador::Mediador;
 use aeroalpes::seedwork::aplicacion::reacciones::Reacciones;
 use aeroalpes::seedwork::infraestructura::claves::clave;
+use aeroalpes::seedwork::infraestructura::conexiones::{Conexiones, PlazosPg};
 use aeroalpes::seedwork::infraestructura::mensajeria::al_llegar::{AlLlegar, ClavesAlLlegar};
 use aeroalpes::seedwork::infraestructura::mensajeria::atencion::Atencion;
+use aeroalpes::seedwork::infraestructura::mensajeria::carriles::{Carriles, Trabajo};
 use aeroalpes::seedwork::infraestructura::mensajeria::comandos::escribir;
+use aeroalpes::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::{
     Enrutador, Rutas, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS,
 };
@@ -21,9 +24,12 @@ use aeroalpes::seedwork::infraestructura::mensajeria::llegadas::Llegada;
 use apache_avro::Schema;
 use comun::anotar::{Anotar, numeros};
 use comun::cosas::{self, Fabrica};
-use comun::{BaseDePrueba, hasta};
-use sqlx::AssertSqlSafe;
+use comun::{BaseDePrueba, PLAZO, hasta};
+use futures_util::FutureExt;
+use futures_util::future::join;
+use sqlx::{AssertSqlSafe, PgConnection};
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 struct Prueba {
@@ -31,7 +37,14 @@ struct Prueba {
     esquema: Schema,
     entregas: Entregas,
     claves: ClavesAlLlegar,
+    atencion: Arc<Atencion<Fabrica>>,
     al_llegar: AlLlegar<Fabrica>,
+}
+
+/// Conexiones que esperan una fila más de lo que dura una prueba.
+fn pacientes(base: &BaseDePrueba) -> Conexiones {
+    let plazos = PlazosPg { bloqueo: PLAZO, sentencia: 2 * PLAZO, transaccion_ociosa: PLAZO };
+    Conexiones::nuevas(base.opciones(), plazos, 4, Duration::from_secs(5)).unwrap()
 }
 
 impl Prueba {
@@ -41,12 +54,12 @@ impl Prueba {
         let ids = IdsComando::nuevos(&clave(&conexiones, "ids").await.unwrap()).unwrap();
         let enrutador = Arc::new(Enrutador::nuevo(Rutas::default().ruta::<Anotar>()).unwrap());
         let entregas = Entregas::nuevas(conexiones, true, enrutador.provocadores());
-        let (fabrica, plazo) = (cosas::fabrica(&base, 4), Duration::from_secs(20));
+        let (fabrica, plazo) = (Fabrica::nueva(pacientes(&base), base.conexiones(2), (), Arc::default()), 2 * PLAZO);
         let mediador = Arc::new(Mediador::nuevo(fabrica, Reacciones::default(), plazo));
         let (esquema, claves) = (enrutador.esquema("comandos-cosa").unwrap().clone(), ClavesAlLlegar::default());
         let atencion = Arc::new(Atencion { ids, enrutador, mediador });
-        let al_llegar = AlLlegar::nuevo(atencion, entregas.clone(), claves.clone());
-        Self { base, esquema, entregas, claves, al_llegar }
+        let al_llegar = AlLlegar::nuevo(Arc::clone(&atencion), entregas.clone(), claves.clone());
+        Self { base, esquema, entregas, claves, atencion, al_llegar }
     }
 
     fn comando(&self, id: Uuid, numero: i64) -> Arc<Llegada> {
@@ -73,6 +86,27 @@ impl Prueba {
         self.entregas.recibir(&quedan).await.unwrap();
         let lugar = |llegada: &Arc<Llegada>| llegadas.iter().position(|otra| Arc::ptr_eq(otra, llegada)).unwrap();
         quedan.iter().map(lugar).collect()
+    }
+
+    /// Atiende lo guardado, hasta que se pida parar.
+    fn consumir(&self, parar: &CancellationToken) -> impl Future<Output = ()> + use<> {
+        let carriles = Carriles::nuevos(self.base.conexiones(1), Trabajo::Atender);
+        let consumo = Consumo {
+            atencion: Arc::clone(&self.atencion),
+            entregas: self.entregas.clone(),
+            carriles: carriles.clone(),
+            al_llegar: self.claves.clone(),
+            aviso: Arc::default(),
+        };
+        join(consumo.correr(parar.clone()), carriles.mantener(parar.clone())).map(drop)
+    }
+
+    /// Deja esperando a quien quiera cambiar esa cosa, hasta que se suelte.
+    async fn bloquear(&self, id: Uuid) -> PgConnection {
+        let mut ajena = self.base.conectar().await;
+        let bloquear = format!("BEGIN; SELECT 1 FROM cosas WHERE id = '{id}' FOR UPDATE");
+        sqlx::raw_sql(AssertSqlSafe(bloquear)).execute(&mut ajena).await.unwrap();
+        ajena
     }
 
     async fn filas(&self, de: &str) -> i64 {
@@ -165,17 +199,25 @@ async fn lo_que_no_se_puede_leer_o_falla_se_guarda_y_no_detiene_a_los_demas() {
 async fn lo_que_tarda_se_guarda_y_nadie_mas_lo_atiende_mientras_tanto() {
     let prueba = Prueba::nueva().await;
     let (lenta, otra) = (cosas::crear(&prueba.base).await, cosas::crear(&prueba.base).await);
-    let mut ajena = prueba.base.conectar().await;
-    let bloquear = format!("BEGIN; SELECT 1 FROM cosas WHERE id = '{lenta}' FOR UPDATE");
-    sqlx::raw_sql(AssertSqlSafe(bloquear)).execute(&mut ajena).await.unwrap();
+    let ajena = prueba.bloquear(lenta).await;
     let llegadas = [prueba.comando(lenta, 1), prueba.comando(otra, 2)];
     assert_eq!(prueba.atender(&llegadas).await, [0]);
     assert_eq!(numeros(&prueba.base, otra).await, [2]);
     assert_eq!(prueba.claves.ahora(), [lenta]);
     assert_eq!(prueba.atender(&[prueba.comando(lenta, 3)]).await, [0], "va detrás de la que tarda");
-    sqlx::raw_sql("ROLLBACK").execute(&mut ajena).await.unwrap();
-    hasta("que se suelte la clave", async || prueba.claves.ahora().is_empty()).await;
-    assert_eq!(numeros(&prueba.base, lenta).await, [1]);
+    prueba.entregas.recibir(&[prueba.comando(otra, 4)]).await.unwrap();
+    let parar = CancellationToken::new();
+    let consumo = tokio::spawn(prueba.consumir(&parar));
+    hasta("que el consumo atienda lo demás", async || numeros(&prueba.base, otra).await == [2, 4]).await;
+    let esperando =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(prueba.base.contar(esperando).await, 1, "sólo espera la fila quien ya la esperaba");
+    drop(ajena);
+    hasta("que todo se atienda", async || prueba.filas("entregas").await == 0).await;
+    assert_eq!(numeros(&prueba.base, lenta).await, [1, 3]);
+    assert!(prueba.claves.ahora().is_empty());
+    parar.cancel();
+    consumo.await.unwrap();
 }
 
 #[tokio::test]
