@@ -51,15 +51,18 @@ async fn morir_entre_el_recibo_y_marcarlo_repite_el_mismo_evento_y_nada_mas() {
 
 #[tokio::test]
 async fn lo_que_llega_sin_base_de_datos_no_se_confirma_ni_se_pierde() {
-    let prueba = Prueba::nueva().await;
+    let mut prueba = Prueba::nueva().await;
     let mut comandos = Oyente::nuevo(&prueba.broker.url, "comandos-reserva").await;
     prueba.base.cerrar().await;
     // Aceptar no toca la base.
     let aceptado = crear(&prueba.servicio).await;
     comandos.esperar(&aceptado.id_comando).await;
     prueba.servicio.registros.esperar("lo recibido espera a la base de datos").await;
+    assert_eq!(prueba.broker.atraso("comandos-reserva", "aeroalpes-sub-comandos").await, 1);
+    // Lo que sólo está en su memoria se va con él: el bróker ha de tenerlo.
+    prueba.servicio.matar().await;
     prueba.base.abrir().await;
-    hasta("que la base responda", async || prueba.servicio.get("/health/ready").await.estado == 200).await;
+    prueba.servicio = servicio(&prueba.base, &prueba.broker.url, &[]).await;
     assert_eq!(prueba.resultado(&aceptado.id_comando).await["estado"], "ejecutado");
 }
 
