@@ -77,6 +77,7 @@ impl Prueba {
             ilegible: None,
             reintentada_en: None,
             recibida_en: momento,
+            leido: None,
         })
     }
 

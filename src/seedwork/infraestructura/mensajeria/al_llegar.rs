@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::query_as;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
@@ -21,8 +21,8 @@ use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 
 /// Lo más que se espera a lo que se atiende al llegar. Lo que tarda más se guarda, y no detiene a lo que llega detrás.
 const PACIENCIA: Duration = Duration::from_secs(1);
-/// Comandos que esta instancia atiende a la vez al llegar, como mucho: los de dos lotes, vengan de la partición que vengan.
-const A_LA_VEZ: u32 = 200;
+/// Lotes que esta instancia atiende a la vez al llegar, vengan de las particiones que vengan. Los demás, mientras, crecen.
+const A_LA_VEZ: usize = 2;
 
 /// Las claves de lo que se está atendiendo al llegar. Quien atiende lo guardado no las toca: no lo haría dos veces, pero
 /// sí en vano.
@@ -69,12 +69,18 @@ pub struct AlLlegar<F: Fabrica> {
 impl<F: Fabrica> AlLlegar<F> {
     /// Quien atiende así, y anota en `claves` de cuáles.
     pub fn nuevo(atencion: Arc<Atencion<F>>, entregas: Entregas, claves: ClavesAlLlegar) -> Self {
-        Self { atencion, entregas, claves, turnos: Semaphore::new(A_LA_VEZ as usize) }
+        Self { atencion, entregas, claves, turnos: Semaphore::new(A_LA_VEZ) }
     }
 
     /// Dónde se guarda lo que no se atiende.
     pub const fn entregas(&self) -> &Entregas {
         &self.entregas
+    }
+
+    /// Espera a que se pueda atender otro lote. Se pide antes de reunirlo y se conserva hasta que esté atendido.
+    pub async fn turno(&self) -> Option<SemaphorePermit<'_>> {
+        // Los turnos no se cierran: siempre lo hay.
+        self.turnos.acquire().await.ok()
     }
 
     /// Atiende lo que puede: el primer comando de cada clave de la que nada espere. Devuelve lo demás, en orden, para que
@@ -84,8 +90,6 @@ impl<F: Fabrica> AlLlegar<F> {
         if primeras.is_empty() {
             return llegadas;
         }
-        let cuantas = u32::try_from(primeras.len()).unwrap_or(u32::MAX).min(A_LA_VEZ);
-        let Ok(_turnos) = self.turnos.acquire_many(cuantas).await else { return llegadas };
         let libres = match self.entregas.libres(&primeras).await {
             Ok(libres) => libres,
             Err(falla) => {

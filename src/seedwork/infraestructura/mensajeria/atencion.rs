@@ -1,5 +1,6 @@
 //! Atender un mensaje (paso 3 del tutorial): se convierte en una orden de la aplicación y se cumple.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -129,7 +130,8 @@ impl<F: Fabrica> Atencion<F> {
         if edad > VENTANA {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
-        let leido = Leido::de(&llegada.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
+        let leer = || Leido::de(&llegada.datos, esquema, esquema).map_err(FallaEntrega::Ilegible);
+        let leido = llegada.leido.as_ref().map_or_else(|| leer().map(Cow::Owned), |leido| Ok(Cow::Borrowed(leido)))?;
         self.enrutador.entregar(&self.mediador, contexto, (topico, tipo), recepcion, &leido).await
     }
 

@@ -94,6 +94,7 @@ impl Read for Resto<'_> {
 }
 
 /// Un mensaje ya leído: sus miembros.
+#[derive(Debug, Clone)]
 pub struct Leido(Vec<(String, Value)>);
 
 impl Leido {

@@ -7,6 +7,7 @@ use sqlx::{FromRow, query_as};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::comandos::Leido;
 use super::enrutador::{Provocadores, SUSCRIPCION_EVENTOS};
 use super::entregas::Entregas;
 use crate::seedwork::aplicacion::medidas::{self, Desenlace};
@@ -40,6 +41,9 @@ pub struct Llegada {
     pub reintentada_en: Option<OffsetDateTime>,
     /// Cuándo llegó.
     pub recibida_en: OffsetDateTime,
+    /// Sus datos ya leídos, si quien lo recibió acaba de hacerlo.
+    #[sqlx(skip)]
+    pub leido: Option<Leido>,
 }
 
 impl Llegada {
@@ -140,6 +144,7 @@ mod pruebas {
             ilegible: None,
             reintentada_en: None,
             recibida_en: epoca,
+            leido: None,
         }
     }
 

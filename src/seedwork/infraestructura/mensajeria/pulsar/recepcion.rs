@@ -8,6 +8,7 @@ use pulsar::consumer::Message;
 use pulsar::{Consumer, TokioExecutor};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::conexion::{Cliente, Uso, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::{Escritor, EsquemasAjenos};
 use super::ingesta::Ingesta;
-use super::{ErrorPulsar, Parte, Topico};
+use super::{ErrorPulsar, Parte};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Fuente;
@@ -40,6 +41,7 @@ const TEXTO_MAXIMO: usize = 255;
 
 type Mensaje = Message<Vec<u8>>;
 type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
+type Reunidos<'a> = (Vec<Mensaje>, Option<SemaphorePermit<'a>>);
 
 /// Recibe de una fuente. Se vuelve a conectar siempre que haga falta.
 pub struct Recepcion<F: Fabrica> {
@@ -94,14 +96,15 @@ impl<F: Fabrica> Recepcion<F> {
             info!(topico = self.nombre, "el consumidor volvió a conectarse");
         }
         let mut silencios = 0;
-        while let Some(reunidos) = parar.run_until_cancelled(reunir(&mut consumidor, &self.ingesta.topico)).await {
-            if let Some(mensajes) = reunidos? {
+        while let Some(reunidos) = parar.run_until_cancelled(self.reunir(&mut consumidor)).await {
+            if let Some((mensajes, turno)) = reunidos? {
                 silencios = 0;
                 let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
                 if quitada(Guarda::ConfirmarAntes) {
                     confirmar(&mut consumidor, &mensajes).await?;
                 }
                 let por_guardar = self.ingesta.al_llegar.atender(llegadas).await;
+                drop(turno);
                 if !por_guardar.is_empty() && !self.guardar(&por_guardar, parar).await {
                     return Ok(());
                 }
@@ -114,6 +117,25 @@ impl<F: Fabrica> Recepcion<F> {
         }
         // Va detrás de las confirmaciones: cuando el bróker contesta, las tiene, y da lo que quede a otra instancia.
         a_tiempo(consumidor.close()).await
+    }
+
+    /// Los mensajes que llegan juntos, o nada si nadie habla en un rato. De un comando se espera el resultado: sólo van con
+    /// él los que ya llegaron cuando le toca el turno, que viene con ellos. De un evento no, y se espera un momento a los demás.
+    async fn reunir(&self, consumidor: &mut Consumidor) -> Result<Option<Reunidos<'_>>, ErrorPulsar> {
+        let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
+        let es_evento = self.ingesta.topico.suscripcion == SUSCRIPCION_EVENTOS;
+        let turno = if es_evento { None } else { self.ingesta.al_llegar.turno().await };
+        let fin = Instant::now() + REUNION;
+        let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
+        let bytes = |mensajes: &[Mensaje]| mensajes.iter().map(|mensaje| mensaje.payload.data.len()).sum::<usize>();
+        while mensajes.len() < LOTE && bytes(&mensajes) < BYTES_LOTE {
+            let siguiente = consumidor.next();
+            // Un plazo ya vencido también espera: el reloj de tokio va de milisegundo en milisegundo.
+            let siguiente = if es_evento { timeout_at(fin, siguiente).await.ok() } else { siguiente.now_or_never() };
+            let Some(siguiente) = siguiente else { break };
+            mensajes.extend(admitir(siguiente)?);
+        }
+        Ok(Some((mensajes, turno)))
     }
 
     /// Nadie habló en un rato: puede que no haya nada, o que el consumidor se haya quedado colgado.
@@ -202,6 +224,7 @@ impl<F: Fabrica> Recepcion<F> {
             reintentada_en: None,
             recibida_en: OffsetDateTime::now_utc(),
             id_mensaje,
+            leido: leido.ok().map(|(leido, _)| leido),
         }
     }
 }
@@ -218,23 +241,6 @@ fn identidad(mensaje: &Mensaje, dicha: Option<&str>) -> String {
 /// Un texto ajeno que la base de datos puede guardar: corto y sin caracteres de control.
 fn limpio(texto: &str) -> String {
     texto.chars().filter(|c| !c.is_control()).take(TEXTO_MAXIMO).collect()
-}
-
-/// Los mensajes que llegan juntos, o nada si nadie habla en un rato. De un comando se espera el resultado: sólo van con
-/// él los que ya llegaron. De un evento no, y se espera un momento a los demás.
-async fn reunir(consumidor: &mut Consumidor, topico: &Topico) -> Result<Option<Vec<Mensaje>>, ErrorPulsar> {
-    let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
-    let (fin, es_evento) = (Instant::now() + REUNION, topico.suscripcion == SUSCRIPCION_EVENTOS);
-    let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
-    let bytes = |mensajes: &[Mensaje]| mensajes.iter().map(|mensaje| mensaje.payload.data.len()).sum::<usize>();
-    while mensajes.len() < LOTE && bytes(&mensajes) < BYTES_LOTE {
-        let siguiente = consumidor.next();
-        // Un plazo ya vencido también espera: el reloj de tokio va de milisegundo en milisegundo.
-        let siguiente = if es_evento { timeout_at(fin, siguiente).await.ok() } else { siguiente.now_or_never() };
-        let Some(siguiente) = siguiente else { break };
-        mensajes.extend(admitir(siguiente)?);
-    }
-    Ok(Some(mensajes))
 }
 
 /// Un mensaje que el cliente no sabe ni abrir se deja sin confirmar, y no impide recibir los demás.
