@@ -50,7 +50,7 @@ impl Argumentos {
         let programa = leidos.get_one::<PathBuf>("programa").cloned();
         Self {
             rondas: leidos.get_one("rondas").copied().unwrap_or(RONDAS),
-            segundos: leidos.get_one("segundos").copied().unwrap_or(3),
+            segundos: leidos.get_one("segundos").copied().unwrap_or(5),
             solo: leidos.get_many::<String>("solo").into_iter().flatten().cloned().collect(),
             remojo: Duration::from_mins(remojo),
             crecimiento: !leidos.get_flag("sin-crecimiento"),
@@ -99,7 +99,7 @@ fn orden() -> Command {
              alguna meta; con 2, si algo no se pudo medir. Con --solo, o con menos de 5 rondas, no escribe nada.",
         )
         .arg(numero("rondas", "Cuántas veces se mide cada camino [5]").value_parser(value_parser!(u32).range(1..)))
-        .arg(numero("segundos", "Cuánto dura cada tanda [3]").value_parser(value_parser!(u64).range(1..=600)))
+        .arg(numero("segundos", "Cuánto dura cada tanda [5]").value_parser(value_parser!(u64).range(1..=600)))
         .arg(
             Arg::new("solo")
                 .long("solo")

@@ -13,7 +13,7 @@ const CLAVE: &str = "reparto";
 const DISPERSION: &str = "cpu-por-mensaje-dispersion";
 
 /// Los comandos que se vacían con cada combinación.
-const MENSAJES: u32 = 15_000;
+const MENSAJES: u32 = 30_000;
 const INSTANCIAS: [u32; 3] = [1, 2, 4];
 const PARTICIONES: [u32; 3] = [1, 4, 16];
 

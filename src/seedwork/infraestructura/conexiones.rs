@@ -101,11 +101,8 @@ impl Conexiones {
     /// # Errors
     /// Las de la base de datos; con [`Falla::Desconectada`] no se sabe si se hizo.
     pub async fn ejecutar(&self, sentencia: Query<'_, Postgres, PgArguments>) -> Result<u64, Falla> {
-        let mut arriendo = self.arrendar().await?;
-        let hecha = acotada(self.tope, sentencia.execute(arriendo.conexion()?)).await;
-        let hecha = arriendo.acabar(hecha).map(|hecha| hecha.rows_affected());
-        arriendo.devolver();
-        hecha
+        let hecha = self.con_una(async |conexion| sentencia.execute(conexion).await).await?;
+        Ok(hecha.rows_affected())
     }
 
     /// Lee todas las filas de una consulta suelta.
@@ -116,11 +113,7 @@ impl Conexiones {
     where
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        let mut arriendo = self.arrendar().await?;
-        let leidas = acotada(self.tope, consulta.fetch_all(arriendo.conexion()?)).await;
-        let leidas = arriendo.acabar(leidas);
-        arriendo.devolver();
-        leidas
+        self.con_una(async |conexion| consulta.fetch_all(conexion).await).await
     }
 
     /// Lee todas las filas de una consulta suelta, sin interpretarlas.
@@ -128,11 +121,19 @@ impl Conexiones {
     /// # Errors
     /// Las de la base de datos.
     pub async fn leer_filas(&self, consulta: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Falla> {
+        self.con_una(async |conexion| consulta.fetch_all(conexion).await).await
+    }
+
+    /// Hace algo suelto con una conexión, y la devuelve.
+    async fn con_una<T>(
+        &self,
+        hacer: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Falla> {
         let mut arriendo = self.arrendar().await?;
-        let leidas = acotada(self.tope, consulta.fetch_all(arriendo.conexion()?)).await;
-        let leidas = arriendo.acabar(leidas);
+        let hecho = acotada(self.tope, hacer(arriendo.conexion()?)).await;
+        let hecho = arriendo.acabar(hecho);
         arriendo.devolver();
-        leidas
+        hecho
     }
 
     /// Arrienda una conexión.

@@ -1,8 +1,10 @@
 //! La confirmación en grupo (*group commit*): las unidades de trabajo que coinciden en el tiempo se escriben y se
 //! confirman juntas (docs/adr/0027).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::time::timeout;
 
 use super::conexiones::{Arriendo, Conexiones, acotada};
@@ -41,7 +43,8 @@ impl EnTandas for Confirmacion {
     }
 
     async fn hacer(&self, tanda: Vec<Self::Pedido>) -> Vec<Fin> {
-        let (guardadas, sola) = (self.guardar(&tanda).await, tanda.len() == 1);
+        let todas = tanda.iter().flat_map(|(_, escrituras)| escrituras);
+        let (guardadas, sola) = (guardar(&self.0, todas).await, tanda.len() == 1);
         match guardadas {
             Ok(()) => tanda.into_iter().map(|_| Fin::Guardada).collect(),
             Err(falla) if sola => vec![Fin::Fallo(falla)],
@@ -51,13 +54,38 @@ impl EnTandas for Confirmacion {
     }
 }
 
-impl Confirmacion {
-    async fn guardar(&self, tanda: &[(Forma, Vec<Escritura>)]) -> Result<(), Falla> {
-        let mut arriendo = arrendar(&self.0).await?;
-        let escritas = escribir(&mut arriendo, tanda.iter().flat_map(|(_, escrituras)| escrituras)).await;
-        arriendo.devolver();
-        escritas
-    }
+/// Escribir se interrumpió por un defecto: no se sabe si quedó guardado.
+#[derive(Debug, Error)]
+#[error("se interrumpió la escritura")]
+struct Interrumpida;
+
+/// Guarda unas escrituras y las confirma con una sola sentencia, que puede llevar también lo de otras unidades de trabajo
+/// que confirman a la vez.
+///
+/// # Errors
+/// Las de [`escribir`]; [`Falla::Saturada`] si no hubo una conexión a tiempo: no se guardó nada.
+pub async fn confirmar(grupo: &Grupo, conexiones: &Conexiones, escrituras: Vec<Escritura>) -> Result<(), Falla> {
+    let sola = match Forma::de(&escrituras) {
+        Some(forma) => match grupo.pedir((forma, escrituras)).await {
+            Some(Fin::Guardada) => return Ok(()),
+            Some(Fin::Fallo(falla)) => return Err(falla),
+            Some(Fin::Sola(escrituras)) => escrituras,
+            None => return Err(Falla::Desconectada(Arc::new(Interrumpida))),
+        },
+        None => escrituras,
+    };
+    guardar(conexiones, sola.iter()).await
+}
+
+/// Confirmar no lo corta el plazo de la orden, así que esperar la conexión tiene el suyo.
+async fn guardar<'a>(
+    conexiones: &Conexiones,
+    escrituras: impl Iterator<Item = &'a Escritura> + Clone,
+) -> Result<(), Falla> {
+    let mut arriendo = timeout(ESPERA, conexiones.arrendar()).await.unwrap_or(Err(Falla::Saturada))?;
+    let escritas = escribir(&mut arriendo, escrituras).await;
+    arriendo.devolver();
+    escritas
 }
 
 /// Envía unas escrituras como una sola sentencia: es atómica aunque no haya transacción abierta.
@@ -74,14 +102,6 @@ pub async fn escribir<'a>(
     let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
     let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
     if arriendo.acabar(escritas)? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
-}
-
-/// Arrienda una conexión para confirmar. Confirmar no lo corta el plazo de la orden, así que esperarla tiene el suyo.
-///
-/// # Errors
-/// Las de [`Conexiones::arrendar`]; [`Falla::Saturada`] si no la hubo a tiempo: no se guardó nada.
-pub async fn arrendar(conexiones: &Conexiones) -> Result<Arriendo, Falla> {
-    timeout(ESPERA, conexiones.arrendar()).await.unwrap_or(Err(Falla::Saturada))
 }
 
 /// Si a cada una sola le pasaría lo mismo, no se sabe si se guardaron o ya lo están: repetirlo sería esperar otra vez, o

@@ -20,6 +20,7 @@ pub mod purga;
 pub mod sentencias;
 pub mod servicios;
 pub mod tandas;
+pub mod transaccion_pg;
 pub mod trazas;
 pub mod unidad_trabajo_pg;
 pub mod valores;
