@@ -13,7 +13,7 @@ use aeroalpes::seedwork::infraestructura::conexiones::{Conexiones, PlazosPg};
 use aeroalpes::seedwork::infraestructura::mensajeria::al_llegar::{AlLlegar, ClavesAlLlegar};
 use aeroalpes::seedwork::infraestructura::mensajeria::atencion::Atencion;
 use aeroalpes::seedwork::infraestructura::mensajeria::carriles::{Carriles, Trabajo};
-use aeroalpes::seedwork::infraestructura::mensajeria::comandos::escribir;
+use aeroalpes::seedwork::infraestructura::mensajeria::comandos::{Leido, escribir};
 use aeroalpes::seedwork::infraestructura::mensajeria::consumo::Consumo;
 use aeroalpes::seedwork::infraestructura::mensajeria::enrutador::{
     Enrutador, Rutas, SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS,
@@ -64,20 +64,21 @@ impl Prueba {
 
     fn comando(&self, id: Uuid, numero: i64) -> Arc<Llegada> {
         let (mensaje, momento) = (Uuid::now_v7(), OffsetDateTime::now_utc());
+        let datos = escribir(&self.esquema, mensaje, momento, &Anotar { id, numero }).unwrap();
         Arc::new(Llegada {
             suscripcion: SUSCRIPCION_COMANDOS.to_owned(),
             id_mensaje: mensaje.to_string(),
             topico: "comandos-cosa".to_owned(),
             clave: id,
             tipo: "Anotar".to_owned(),
-            datos: escribir(&self.esquema, mensaje, momento, &Anotar { id, numero }).unwrap(),
+            leido: Leido::de(&datos, &self.esquema, &self.esquema).ok(),
+            datos,
             correlacion: "c".to_owned(),
             traceparent: String::new(),
             publicado_en: momento,
             ilegible: None,
             reintentada_en: None,
             recibida_en: momento,
-            leido: None,
         })
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::conexiones::{Arriendo, Conexiones, acotada};
-use super::sentencias::{Escritura, Forma, componer};
+use super::conexiones::Conexiones;
+use super::sentencias::{Escritura, Forma, escribir};
 use super::tandas::{EnTandas, Tandas};
 use crate::seedwork::dominio::repositorios::Falla;
 
@@ -63,7 +63,8 @@ struct Interrumpida;
 /// que confirman a la vez.
 ///
 /// # Errors
-/// Las de [`escribir`]; [`Falla::Saturada`] si no hubo una conexión a tiempo: no se guardó nada.
+/// Las de [`escribir`]; [`Falla::Saturada`] o [`Falla::Inaccesible`] si no hubo una conexión: no se guardó nada; con
+/// [`Falla::Desconectada`] no se sabe.
 pub async fn confirmar(grupo: &Grupo, conexiones: &Conexiones, escrituras: Vec<Escritura>) -> Result<(), Falla> {
     let sola = match Forma::de(&escrituras) {
         Some(forma) => match grupo.pedir((forma, escrituras)).await {
@@ -77,7 +78,8 @@ pub async fn confirmar(grupo: &Grupo, conexiones: &Conexiones, escrituras: Vec<E
     guardar(conexiones, sola.iter()).await
 }
 
-/// Confirmar no lo corta el plazo de la orden, así que esperar la conexión tiene el suyo.
+/// Guarda unas escrituras con una conexión cualquiera. Confirmar no lo corta el plazo de la orden, así que esperarla tiene
+/// el suyo.
 async fn guardar<'a>(
     conexiones: &Conexiones,
     escrituras: impl Iterator<Item = &'a Escritura> + Clone,
@@ -86,22 +88,6 @@ async fn guardar<'a>(
     let escritas = escribir(&mut arriendo, escrituras).await;
     arriendo.devolver();
     escritas
-}
-
-/// Envía unas escrituras como una sola sentencia: es atómica aunque no haya transacción abierta.
-///
-/// # Errors
-/// Las de la base de datos; [`Falla::Conflicto`] si no tocó las filas debidas.
-pub async fn escribir<'a>(
-    arriendo: &mut Arriendo,
-    escrituras: impl Iterator<Item = &'a Escritura> + Clone,
-) -> Result<(), Falla> {
-    let debidas = escrituras.clone().filter(|escritura| escritura.se_cuenta()).count();
-    let debidas = i64::try_from(debidas).map_err(Falla::interna)?;
-    let mut sentencia = componer(escrituras)?;
-    let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
-    let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
-    if arriendo.acabar(escritas)? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
 }
 
 /// Si a cada una sola le pasaría lo mismo, no se sabe si se guardaron o ya lo están: repetirlo sería esperar otra vez, o

@@ -3,6 +3,7 @@
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::conexiones::{Arriendo, acotada};
 use super::despacho::Sobre;
 use super::valores::{Valor, enlazar};
 use crate::seedwork::aplicacion::contexto::Contexto;
@@ -150,7 +151,7 @@ pub fn componer<'a>(escrituras: impl IntoIterator<Item = &'a Escritura>) -> Resu
     for (i, (primera, demas)) in agrupar(escrituras).into_iter().enumerate() {
         sql.push(if i == 0 { "e" } else { ", e" }).push(i).push(" AS (");
         contadas.extend(primera.se_cuenta.then_some(i));
-        escribir(&mut sql, primera, &demas)?;
+        redactar(&mut sql, primera, &demas)?;
         sql.push(" RETURNING 1)");
     }
     sql.push(" SELECT 0::bigint");
@@ -158,6 +159,22 @@ pub fn componer<'a>(escrituras: impl IntoIterator<Item = &'a Escritura>) -> Resu
         sql.push(" + (SELECT count(*) FROM e").push(i).push(")");
     }
     Ok(sql)
+}
+
+/// Envía unas escrituras como una sola sentencia: es atómica aunque no haya transacción abierta.
+///
+/// # Errors
+/// Las de la base de datos; [`Falla::Conflicto`] si no tocó las filas debidas.
+pub async fn escribir<'a>(
+    arriendo: &mut Arriendo,
+    escrituras: impl Iterator<Item = &'a Escritura> + Clone,
+) -> Result<(), Falla> {
+    let debidas = escrituras.clone().filter(|escritura| escritura.se_cuenta()).count();
+    let debidas = i64::try_from(debidas).map_err(Falla::interna)?;
+    let mut sentencia = componer(escrituras)?;
+    let (tope, consulta) = (arriendo.tope(), sentencia.build_query_scalar::<i64>());
+    let escritas = acotada(tope, consulta.fetch_one(arriendo.conexion()?)).await;
+    if arriendo.acabar(escritas)? == debidas { Ok(()) } else { Err(Falla::Conflicto) }
 }
 
 type Juntas<'a> = (&'a Escritura, Vec<&'a Columnas>);
@@ -174,7 +191,7 @@ fn agrupar<'a>(escrituras: impl IntoIterator<Item = &'a Escritura>) -> Vec<Junta
     grupos
 }
 
-fn escribir(sql: &mut QueryBuilder<Postgres>, como: &Escritura, filas: &[&Columnas]) -> Result<(), Falla> {
+fn redactar(sql: &mut QueryBuilder<Postgres>, como: &Escritura, filas: &[&Columnas]) -> Result<(), Falla> {
     match &como.accion {
         Accion::Insertar(columnas, choque) => {
             sql.push("INSERT INTO ").push(como.tabla).push(" (");

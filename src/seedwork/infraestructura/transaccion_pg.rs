@@ -9,15 +9,14 @@ use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conexiones::{Arriendo, Conexiones, acotada};
-use super::grupo;
-use super::sentencias::Escritura;
+use super::sentencias::{Escritura, escribir};
 use crate::seedwork::aplicacion::medidas;
 use crate::seedwork::dominio::repositorios::Falla;
 
 /// Una transacción, abierta o por abrir, dueña de su conexión. Soltarla la deshace.
 pub struct Transaccion {
     conexiones: Conexiones,
-    por_turno: Option<Arc<Semaphore>>,
+    turnos: Option<Arc<Semaphore>>,
     turno: Option<OwnedSemaphorePermit>,
     arriendo: Option<Arriendo>,
     abierta: bool,
@@ -28,12 +27,12 @@ pub struct Transaccion {
 impl Transaccion {
     /// Una que todavía no tiene conexión.
     pub const fn nueva(conexiones: Conexiones) -> Self {
-        Self { conexiones, por_turno: None, turno: None, arriendo: None, abierta: false, rota: false }
+        Self { conexiones, turnos: None, turno: None, arriendo: None, abierta: false, rota: false }
     }
 
     /// Si se abre, que sea con un turno de esos, que conserva hasta el final.
-    pub fn por_turno(&mut self, turnos: Arc<Semaphore>) {
-        self.por_turno = Some(turnos);
+    pub fn con_turno_de(&mut self, turnos: Arc<Semaphore>) {
+        self.turnos = Some(turnos);
     }
 
     /// Si ya se abrió.
@@ -54,7 +53,7 @@ impl Transaccion {
         if self.abierta {
             return Ok(());
         }
-        if let Some(turnos) = self.por_turno.take() {
+        if let Some(turnos) = self.turnos.take() {
             self.turno = Some(turnos.acquire_owned().await.map_err(Falla::interna)?);
         }
         self.arrendar().await?;
@@ -87,16 +86,15 @@ impl Transaccion {
         leida
     }
 
-    /// Escribe. Abre la transacción, aunque no haya nada que escribir.
+    /// Escribe, con la transacción ya abierta.
     ///
     /// # Errors
     /// Las de la base de datos; [`Falla::Conflicto`] si no tocó las filas debidas.
     pub async fn escribir(&mut self, escrituras: &[Escritura]) -> Result<(), Falla> {
-        self.empezar().await?;
         if escrituras.is_empty() {
             return Ok(());
         }
-        let escritas = grupo::escribir(en_curso(&mut self.arriendo)?, escrituras.iter()).await;
+        let escritas = escribir(en_curso(&mut self.arriendo)?, escrituras.iter()).await;
         self.rota |= escritas.is_err();
         escritas
     }

@@ -24,7 +24,8 @@ use crate::seedwork::dominio::repositorios::Falla;
 
 /// Una unidad de trabajo.
 ///
-/// Su transacción se abre con la primera lectura; lo que se guarda se anota y se escribe en una sola sentencia al confirmar. Si no se leyó nada y nada cambia lo que ya existía, esa sentencia es toda la
+/// Su transacción se abre cuando hace falta: con la primera lectura, con un punto al que volver o con una segunda escritura
+/// de la misma fila. Lo que se guarda se anota y se escribe en una sola sentencia al confirmar. Si no se leyó nada y nada cambia lo que ya existía, esa sentencia es toda la
 /// transacción, y puede llevar lo de varias unidades de trabajo (véase [`Grupo`]).
 ///
 /// `S` son los servicios que los handlers le piden, por ejemplo el cifrado de contraseñas (véase [`ConServicios`]).
@@ -205,7 +206,7 @@ impl<S: Send + Sync + 'static> UnidadTrabajo for UnidadTrabajoPg<S> {
 
     async fn anotar_recepcion(&mut self, recepcion: &Recepcion, fin: Fin) -> Result<(), Falla> {
         // La primera: lo repetido debe fallar por repetido, y no por chocar con el efecto que ya tuvo.
-        self.transaccion.por_turno(Arc::clone(&self.turnos_del_bus));
+        self.transaccion.con_turno_de(Arc::clone(&self.turnos_del_bus));
         self.anotar_primero(entrada(recepcion));
         self.escrituras.extend(atendida(recepcion));
         if let Some(comando) = &recepcion.comando {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::query_as;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
@@ -15,14 +15,15 @@ use super::atencion::Atencion;
 use super::enrutador::SUSCRIPCION_COMANDOS;
 use super::entregas::Entregas;
 use super::llegadas::Llegada;
+use super::turnos_de_lote::{TurnoDeLote, TurnosDeLote};
 use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::dominio::repositorios::Falla;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 
 /// Lo más que se espera a lo que se atiende al llegar. Lo que tarda más se guarda, y no detiene a lo que llega detrás.
 const PACIENCIA: Duration = Duration::from_secs(1);
-/// Lotes que esta instancia atiende a la vez al llegar, vengan de las particiones que vengan. Los demás, mientras, crecen.
-const A_LA_VEZ: usize = 2;
+/// Comandos que esta instancia atiende a la vez al llegar, como mucho, vengan de la partición que vengan.
+const A_LA_VEZ: u32 = 200;
 
 /// Las claves de lo que se está atendiendo al llegar. Quien atiende lo guardado no las toca: no lo haría dos veces, pero
 /// sí en vano.
@@ -63,13 +64,15 @@ pub struct AlLlegar<F: Fabrica> {
     atencion: Arc<Atencion<F>>,
     entregas: Entregas,
     claves: ClavesAlLlegar,
-    turnos: Semaphore,
+    turnos: TurnosDeLote,
+    lugares: Semaphore,
 }
 
 impl<F: Fabrica> AlLlegar<F> {
     /// Quien atiende así, y anota en `claves` de cuáles.
     pub fn nuevo(atencion: Arc<Atencion<F>>, entregas: Entregas, claves: ClavesAlLlegar) -> Self {
-        Self { atencion, entregas, claves, turnos: Semaphore::new(A_LA_VEZ) }
+        let lugares = Semaphore::new(A_LA_VEZ as usize);
+        Self { atencion, entregas, claves, turnos: TurnosDeLote::default(), lugares }
     }
 
     /// Dónde se guarda lo que no se atiende.
@@ -77,10 +80,9 @@ impl<F: Fabrica> AlLlegar<F> {
         &self.entregas
     }
 
-    /// Espera a que se pueda atender otro lote. Se pide antes de reunirlo y se conserva hasta que esté atendido.
-    pub async fn turno(&self) -> Option<SemaphorePermit<'_>> {
-        // Los turnos no se cierran: siempre lo hay.
-        self.turnos.acquire().await.ok()
+    /// Espera el turno de un lote, que conviene pedir antes de reunirlo.
+    pub async fn turno(&self) -> TurnoDeLote<'_> {
+        self.turnos.esperar().await
     }
 
     /// Atiende lo que puede: el primer comando de cada clave de la que nada espere. Devuelve lo demás, en orden, para que
@@ -90,14 +92,17 @@ impl<F: Fabrica> AlLlegar<F> {
         if primeras.is_empty() {
             return llegadas;
         }
-        let libres = match self.entregas.libres(&primeras).await {
+        let cuantas = u32::try_from(primeras.len()).unwrap_or(u32::MAX).min(A_LA_VEZ);
+        let Ok(_lugares) = self.lugares.acquire_many(cuantas).await else { return llegadas };
+        let limite = Instant::now() + PACIENCIA;
+        let libres = timeout_at(limite, self.entregas.libres(&primeras)).await;
+        let libres = match libres.unwrap_or(Err(Falla::PlazoVencido)) {
             Ok(libres) => libres,
             Err(falla) => {
                 warn!(%falla, "nada se atiende al llegar: no se sabe qué espera");
                 return llegadas;
             }
         };
-        let limite = Instant::now() + PACIENCIA;
         let libres = primeras.into_iter().filter(|(_, primera)| libres.contains(&primera.clave));
         let atender = |(lugar, primera)| async move { self.atendio(primera, limite).await.then_some(lugar) };
         let atendidas: HashSet<_> = join_all(libres.map(atender)).await.into_iter().flatten().collect();

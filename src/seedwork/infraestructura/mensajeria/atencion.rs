@@ -1,6 +1,5 @@
 //! Atender un mensaje (paso 3 del tutorial): se convierte en una orden de la aplicación y se cumple.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -130,9 +129,14 @@ impl<F: Fabrica> Atencion<F> {
         if edad > VENTANA {
             return Err(FallaEntrega::Rechazado(caducado()));
         }
-        let leer = || Leido::de(&llegada.datos, esquema, esquema).map_err(FallaEntrega::Ilegible);
-        let leido = llegada.leido.as_ref().map_or_else(|| leer().map(Cow::Owned), |leido| Ok(Cow::Borrowed(leido)))?;
-        self.enrutador.entregar(&self.mediador, contexto, (topico, tipo), recepcion, &leido).await
+        let recien_leido;
+        let leido = if let Some(leido) = &llegada.leido {
+            leido
+        } else {
+            recien_leido = Leido::de(&llegada.datos, esquema, esquema).map_err(FallaEntrega::Ilegible)?;
+            &recien_leido
+        };
+        self.enrutador.entregar(&self.mediador, contexto, (topico, tipo), recepcion, leido).await
     }
 
     /// Desde cuándo se cuenta lo que vale un comando. El de este servicio, desde que se aceptó, aunque se publique otra

@@ -21,4 +21,5 @@ pub mod racha;
 pub mod resultados;
 pub mod seguidor;
 pub mod sucesos;
+pub mod turnos_de_lote;
 pub mod visto;

@@ -8,7 +8,6 @@ use pulsar::consumer::Message;
 use pulsar::{Consumer, TokioExecutor};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -22,9 +21,10 @@ use crate::seedwork::aplicacion::unidad_trabajo::Fabrica;
 use crate::seedwork::infraestructura::averias::{Guarda, quitada};
 use crate::seedwork::infraestructura::mensajeria::cambio_de_bus::Fuente;
 use crate::seedwork::infraestructura::mensajeria::comandos::{Leido, reescribir};
-use crate::seedwork::infraestructura::mensajeria::enrutador::SUSCRIPCION_EVENTOS;
+use crate::seedwork::infraestructura::mensajeria::enrutador::{SUSCRIPCION_COMANDOS, SUSCRIPCION_EVENTOS};
 use crate::seedwork::infraestructura::mensajeria::llegadas::Llegada;
 use crate::seedwork::infraestructura::mensajeria::racha::Racha;
+use crate::seedwork::infraestructura::mensajeria::turnos_de_lote::TurnoDeLote;
 
 /// Mensajes que se guardan de una vez, como mucho.
 const LOTE: usize = 100;
@@ -36,12 +36,14 @@ const REUNION: Duration = Duration::from_millis(20);
 const SILENCIO: Duration = Duration::from_secs(2);
 /// Cuántos silencios seguidos, con un bróker que contesta, dicen que un tópico ya no tiene nada.
 const SILENCIOS_DE_VACIO: u32 = 5;
+/// Lo más grande que se conserva ya leído hasta atenderlo, en bytes: leído ocupa muchas veces lo que escrito.
+const CORTO: usize = 4 * 1024;
 /// Lo más largo que se guarda de un texto ajeno, en bytes de una identidad o en caracteres de lo demás.
 const TEXTO_MAXIMO: usize = 255;
 
 type Mensaje = Message<Vec<u8>>;
 type Consumidor = Consumer<Vec<u8>, TokioExecutor>;
-type Reunidos<'a> = (Vec<Mensaje>, Option<SemaphorePermit<'a>>);
+type Reunidos<'a> = (Vec<Mensaje>, TurnoDeLote<'a>);
 
 /// Recibe de una fuente. Se vuelve a conectar siempre que haga falta.
 pub struct Recepcion<F: Fabrica> {
@@ -58,7 +60,7 @@ impl<F: Fabrica> Recepcion<F> {
         Self { ingesta: Arc::clone(ingesta), fuente, nombre: fuente.to_string(), pulso: ingesta.pulso.parte() }
     }
 
-    /// Recibe hasta que se pida parar; entonces atiende o guarda, y confirma, lo que ya recibió, y deja lo demás a otra instancia.
+    /// Recibe hasta que se pida parar; entonces atiende o guarda, y confirma, lo que ya reunió, y deja lo demás a otra instancia.
     pub async fn correr(self, parar: CancellationToken) {
         let (mut esquemas, mut racha, mut fallas) = (EsquemasAjenos::default(), Racha::default(), Racha::default());
         loop {
@@ -99,12 +101,14 @@ impl<F: Fabrica> Recepcion<F> {
         while let Some(reunidos) = parar.run_until_cancelled(self.reunir(&mut consumidor)).await {
             if let Some((mensajes, turno)) = reunidos? {
                 silencios = 0;
-                let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
-                if quitada(Guarda::ConfirmarAntes) {
-                    confirmar(&mut consumidor, &mensajes).await?;
-                }
-                let por_guardar = self.ingesta.al_llegar.atender(llegadas).await;
-                drop(turno);
+                let atender = async {
+                    let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
+                    if quitada(Guarda::ConfirmarAntes) {
+                        confirmar(&mut consumidor, &mensajes).await?;
+                    }
+                    Ok::<_, ErrorPulsar>(self.ingesta.al_llegar.atender(llegadas).await)
+                };
+                let por_guardar = turno.durante(atender).await?;
                 if !por_guardar.is_empty() && !self.guardar(&por_guardar, parar).await {
                     return Ok(());
                 }
@@ -124,7 +128,7 @@ impl<F: Fabrica> Recepcion<F> {
     async fn reunir(&self, consumidor: &mut Consumidor) -> Result<Option<Reunidos<'_>>, ErrorPulsar> {
         let Ok(primero) = timeout(SILENCIO, consumidor.next()).await else { return Ok(None) };
         let es_evento = self.ingesta.topico.suscripcion == SUSCRIPCION_EVENTOS;
-        let turno = if es_evento { None } else { self.ingesta.al_llegar.turno().await };
+        let turno = if es_evento { TurnoDeLote::sobra() } else { self.ingesta.al_llegar.turno().await };
         let fin = Instant::now() + REUNION;
         let mut mensajes: Vec<_> = admitir(primero)?.into_iter().collect();
         let bytes = |mensajes: &[Mensaje]| mensajes.iter().map(|mensaje| mensaje.payload.data.len()).sum::<usize>();
@@ -209,6 +213,7 @@ impl<F: Fabrica> Recepcion<F> {
             let propiedades = &mensaje.metadata().properties;
             propiedades.iter().find(|propiedad| propiedad.key == nombre).map(|propiedad| propiedad.value.as_str())
         };
+        let conviene_conservarlo = topico.suscripcion == SUSCRIPCION_COMANDOS && datos.len() <= CORTO;
         let id_mensaje = identidad(mensaje, miembro("id").or(propiedad("id")));
         let clave = clave(mensaje.key().as_deref().unwrap_or(&id_mensaje));
         Llegada {
@@ -224,7 +229,7 @@ impl<F: Fabrica> Recepcion<F> {
             reintentada_en: None,
             recibida_en: OffsetDateTime::now_utc(),
             id_mensaje,
-            leido: leido.ok().map(|(leido, _)| leido),
+            leido: leido.ok().filter(|(_, es_ajeno)| !es_ajeno && conviene_conservarlo).map(|(leido, _)| leido),
         }
     }
 }
