@@ -114,7 +114,9 @@ impl<F: Fabrica> AlLlegar<F> {
     async fn atendio(&self, llegada: Arc<Llegada>, limite: Instant) -> bool {
         let Some(clave) = self.claves.tomar(llegada.clave) else { return false };
         let (id, tipo) = (&llegada.id_mensaje, &llegada.tipo);
-        match timeout_at(limite, self.atencion.atender(Arc::clone(&llegada), None, clave)).await {
+        let atendida = timeout_at(limite, self.atencion.atender(Arc::clone(&llegada), None, clave)).await;
+        self.turnos.avanzar();
+        match atendida {
             Ok(Ok(_)) => true,
             Ok(Err(causa)) => {
                 warn!(id, tipo, %causa, "el comando no se pudo atender al llegar; se guarda");
