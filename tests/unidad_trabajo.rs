@@ -213,6 +213,20 @@ async fn lo_que_fallo_a_medias_no_se_confirma_aunque_alguien_calle_el_error() {
 }
 
 #[tokio::test]
+async fn lo_anotado_sigue_anotado_si_no_se_pudo_abrir_la_transaccion() {
+    let (base, _, otra) = preparar().await;
+    let fabrica = cosas::fabrica(&base, 1);
+    let mut ocupada = abrir(&fabrica);
+    cosas::leer(&mut ocupada, otra, Bloquea::No).await.unwrap();
+    let (mut udt, id) = (abrir(&fabrica), Uuid::now_v7());
+    udt.anotar(cosas::insercion(id, 7)).await.unwrap();
+    assert!(matches!(udt.marcar_punto().await, Err(Falla::Saturada)));
+    ocupada.confirmar().await.unwrap();
+    udt.confirmar().await.unwrap();
+    assert_eq!(cosas::valor(&base, id).await, Some(7));
+}
+
+#[tokio::test]
 async fn una_conexion_que_murio_ociosa_no_estorba_a_quien_empieza() {
     let (base, fabrica, id) = preparar().await;
     let mut primera = abrir(&fabrica);
