@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -243,6 +243,7 @@ impl Recepcion<'_> {
             aviso: Arc::clone(self.llegadas),
             pulso: self.pulso.clone(),
             vaciado: vaciado.clone(),
+            conexion: Mutex::default(),
         };
         topicos.into_iter().map(ingesta).collect()
     }

@@ -65,6 +65,16 @@ impl Broker {
         particiones.values().map(|particion| particion["msgInCounter"].as_u64().unwrap()).collect()
     }
 
+    /// Desde qué conexiones recibe una suscripción, una por cada consumidor de cada partición.
+    pub async fn conexiones(&self, topico: &str, suscripcion: &str) -> Vec<String> {
+        let ruta = format!("persistent/{}/{topico}/partitioned-stats?perPartition=true", self.espacio);
+        let estado = self.admin(&ruta).await;
+        let particiones = estado["partitions"].as_object().unwrap().values();
+        let consumidores =
+            particiones.flat_map(|una| una["subscriptions"][suscripcion]["consumers"].as_array().unwrap());
+        consumidores.map(|consumidor| consumidor["address"].as_str().unwrap().to_owned()).collect()
+    }
+
     async fn poner(&self, ruta: &str, cuerpo: &str) -> u16 {
         let solicitud =
             cliente().put(format!("{}/admin/v2/{ruta}", self.admin)).header("content-type", "application/json");

@@ -97,6 +97,18 @@ async fn tres_instancias_que_arrancan_a_la_vez_crean_los_topicos_y_las_suscripci
 }
 
 #[tokio::test]
+async fn las_particiones_de_un_topico_se_reciben_por_una_sola_conexion() {
+    let (broker, base) = (Broker::en_espacio_propio().await, BaseDePrueba::vacia().await);
+    let _servicio = instancia(&base, &broker, &[]).await;
+    hasta("que se reciban las cuatro", async || {
+        let conexiones = broker.conexiones(COMANDOS, "aeroalpes-sub-comandos").await;
+        assert!(BTreeSet::from_iter(&conexiones).len() <= 1, "{conexiones:?}");
+        conexiones.len() == 4
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn un_topico_que_no_tiene_las_particiones_pedidas_impide_arrancar_y_no_se_cambia() {
     let base = BaseDePrueba::vacia().await;
     for (hay, motivo) in [(None, "ya existe sin particiones"), (Some(2), "tiene 2 particiones y se piden 4")] {

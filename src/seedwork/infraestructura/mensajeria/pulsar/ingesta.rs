@@ -4,14 +4,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::acceso::Broker;
-use super::conexion::{Uso, conectar};
+use super::conexion::{Cliente, Uso, conectar};
 use super::particiones::asegurar;
 use super::recepcion::Recepcion;
 use super::{ErrorPulsar, Parte, Pulso, Topico};
@@ -23,8 +23,8 @@ use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 /// Cada cuánto se mira si a un tópico le añadieron particiones.
 const VIGILIA: Duration = Duration::from_secs(30);
 
-/// Recibe un tópico: entero, o cada partición con un consumidor y una conexión propios, que se rehacen por separado. El
-/// consumidor de varias particiones que da el cliente no dice cuándo se queda sin una.
+/// Recibe un tópico: entero, o cada partición con un consumidor propio, que se rehace por separado, y todos por la misma
+/// conexión. El consumidor de varias particiones que da el cliente no dice cuándo se queda sin una.
 pub struct Ingesta<F: Fabrica> {
     /// Cómo se llega al bróker.
     pub broker: Broker,
@@ -38,6 +38,8 @@ pub struct Ingesta<F: Fabrica> {
     pub pulso: Pulso,
     /// A quién se le dice que no queda nada, si se está dejando Pulsar.
     pub vaciado: Option<Arc<Vaciado>>,
+    /// La conexión por la que se recibe, si la hay.
+    pub conexion: Mutex<Option<Arc<Cliente>>>,
 }
 
 /// Vuelve si una recepción entra en pánico: lo dice en el acto, y deja dicho que Pulsar no se está recibiendo entero.
@@ -94,6 +96,21 @@ impl<F: Fabrica> Ingesta<F> {
                 error!(%causa, "una recepción terminó en pánico");
             }
         }
+    }
+
+    /// La conexión que comparten todas las particiones; la hace quien la pide primero.
+    pub(super) async fn conexion(&self) -> Result<Arc<Cliente>, ErrorPulsar> {
+        let mut conexion = self.conexion.lock().await;
+        if let Some(hecha) = &*conexion {
+            return Ok(Arc::clone(hecha));
+        }
+        let nueva = Arc::new(conectar(&self.broker, Uso::Recibir).await?);
+        Ok(Arc::clone(conexion.insert(nueva)))
+    }
+
+    /// Deja de dar una conexión con la que algo falló. A las particiones que reciben por ella no se la quita.
+    pub(super) async fn descartar(&self, fallida: &Arc<Cliente>) {
+        self.conexion.lock().await.take_if(|conexion| Arc::ptr_eq(conexion, fallida));
     }
 
     async fn contar(&self) -> Result<u32, ErrorPulsar> {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::conexion::{Cliente, Uso, a_tiempo, conectar, consumidor};
+use super::conexion::{Cliente, a_tiempo, consumidor};
 use super::esquemas_ajenos::{Escritor, EsquemasAjenos};
 use super::ingesta::Ingesta;
 use super::{ErrorPulsar, Parte};
@@ -79,20 +79,32 @@ impl<F: Fabrica> Recepcion<F> {
         }
     }
 
-    /// Recibe con un consumidor hasta que deje de servir, o hasta que se pida parar.
+    /// Recibe por la conexión que haya hasta que deje de servir, o hasta que se pida parar.
     async fn sesion(
         &self,
+        esquemas: &mut EsquemasAjenos,
+        rachas: (&mut Racha, &mut Racha),
+        parar: &CancellationToken,
+    ) -> Result<(), ErrorPulsar> {
+        let Some(conexion) = parar.run_until_cancelled(self.ingesta.conexion()).await else { return Ok(()) };
+        let conexion = conexion?;
+        let fin = self.recibir(&conexion, esquemas, rachas, parar).await;
+        if fin.is_err() {
+            self.ingesta.descartar(&conexion).await;
+        }
+        fin
+    }
+
+    async fn recibir(
+        &self,
+        conexion: &Cliente,
         esquemas: &mut EsquemasAjenos,
         (racha, fallas): (&mut Racha, &mut Racha),
         parar: &CancellationToken,
     ) -> Result<(), ErrorPulsar> {
-        let conectado = async {
-            let cliente = conectar(&self.ingesta.broker, Uso::Recibir).await?;
-            let consumidor = consumidor(&cliente, &self.nombre, &self.ingesta.topico).await?;
-            Ok::<_, ErrorPulsar>((cliente, consumidor))
-        };
-        let Some(conectado) = parar.run_until_cancelled(conectado).await else { return Ok(()) };
-        let (cliente, mut consumidor) = conectado?;
+        let consumidor = consumidor(conexion, &self.nombre, &self.ingesta.topico);
+        let Some(consumidor) = parar.run_until_cancelled(consumidor).await else { return Ok(()) };
+        let mut consumidor = consumidor?;
         self.pulso.anotar(true);
         if racha.bien() {
             info!(topico = self.nombre, "el consumidor volvió a conectarse");
@@ -102,7 +114,7 @@ impl<F: Fabrica> Recepcion<F> {
             if let Some((mensajes, turno)) = reunidos? {
                 silencios = 0;
                 let atender = async {
-                    let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
+                    let llegadas = self.llegadas(conexion, esquemas, &mensajes).await?;
                     if quitada(Guarda::ConfirmarAntes) {
                         confirmar(&mut consumidor, &mensajes).await?;
                     }
