@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ use crate::seedwork::infraestructura::mensajeria::enrutador::{
 };
 use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
+use crate::seedwork::infraestructura::mensajeria::pulsar::compartida::Compartida;
 use crate::seedwork::infraestructura::mensajeria::pulsar::ingesta::Ingesta;
 use crate::seedwork::infraestructura::mensajeria::pulsar::publicador::Publicador;
 use crate::seedwork::infraestructura::mensajeria::pulsar::relevo_bandeja_salida::Relevo;
@@ -243,7 +244,7 @@ impl Recepcion<'_> {
             aviso: Arc::clone(self.llegadas),
             pulso: self.pulso.clone(),
             vaciado: vaciado.clone(),
-            conexion: Mutex::default(),
+            conexion: Compartida::default(),
         };
         topicos.into_iter().map(ingesta).collect()
     }

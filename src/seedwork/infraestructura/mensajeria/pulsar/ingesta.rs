@@ -4,13 +4,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::acceso::Broker;
+use super::compartida::Compartida;
 use super::conexion::{Cliente, Uso, conectar};
 use super::particiones::asegurar;
 use super::recepcion::Recepcion;
@@ -39,7 +40,7 @@ pub struct Ingesta<F: Fabrica> {
     /// A quién se le dice que no queda nada, si se está dejando Pulsar.
     pub vaciado: Option<Arc<Vaciado>>,
     /// La conexión por la que se recibe, si la hay.
-    pub conexion: Mutex<Option<Arc<Cliente>>>,
+    pub conexion: Compartida<Cliente>,
 }
 
 /// Vuelve si una recepción entra en pánico: lo dice en el acto, y deja dicho que Pulsar no se está recibiendo entero.
@@ -98,19 +99,9 @@ impl<F: Fabrica> Ingesta<F> {
         }
     }
 
-    /// La conexión que comparten todas las particiones; la hace quien la pide primero.
-    pub(super) async fn conexion(&self) -> Result<Arc<Cliente>, ErrorPulsar> {
-        let mut conexion = self.conexion.lock().await;
-        if let Some(hecha) = &*conexion {
-            return Ok(Arc::clone(hecha));
-        }
-        let nueva = Arc::new(conectar(&self.broker, Uso::Recibir).await?);
-        Ok(Arc::clone(conexion.insert(nueva)))
-    }
-
-    /// Deja de dar una conexión con la que algo falló. A las particiones que reciben por ella no se la quita.
-    pub(super) async fn descartar(&self, fallida: &Arc<Cliente>) {
-        self.conexion.lock().await.take_if(|conexion| Arc::ptr_eq(conexion, fallida));
+    /// La conexión por la que se reciben todas las particiones.
+    pub(super) async fn conectada(&self) -> Result<Arc<Cliente>, ErrorPulsar> {
+        self.conexion.dar(conectar(&self.broker, Uso::Recibir)).await
     }
 
     async fn contar(&self) -> Result<u32, ErrorPulsar> {

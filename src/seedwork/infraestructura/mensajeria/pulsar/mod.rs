@@ -2,10 +2,12 @@
 
 pub mod acceso;
 mod castigadas;
+pub mod compartida;
 pub mod conexion;
 pub mod esquema_ajeno;
 pub mod esquemas_ajenos;
 pub mod ingesta;
+mod lectura;
 pub mod motivo;
 pub mod particiones;
 pub mod publicador;
