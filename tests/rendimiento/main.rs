@@ -98,6 +98,7 @@ async fn correr(argumentos: &Argumentos, mundo: &Mundo) -> Result<ExitCode, Fall
     println!("rendimiento: {} rondas de {} s; {maquina}", argumentos.rondas, argumentos.segundos);
     println!("{}", tabla::cabecera());
     arranques::medir(mundo, &mut resultados).await;
+    mundo.estrenar().await?;
     bus::calentar(mundo).await?;
     http::medir(mundo, &mut resultados).await;
     bus::medir(mundo, &mut resultados).await;

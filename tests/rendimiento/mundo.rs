@@ -34,6 +34,10 @@ const RESPIRO: Duration = Duration::from_millis(50);
 const DE_USO: &str = "reservas, usuarios, usuarios_reservas, administradores, comandos_de_usuarios, bandeja_salida, \
     bandeja_entrada, entregas, resultados_comando, letras_muertas, idempotencia, correos";
 
+/// Lo que se escribe en el WAL para estrenarlo, en MB: casi lo más que PostgreSQL, si no se le dice nada, deja escribir
+/// entre dos puntos de control.
+const ESTRENO: u32 = 512;
+
 /// El mundo de una corrida.
 pub struct Mundo {
     pub argumentos: Argumentos,
@@ -128,6 +132,16 @@ impl Mundo {
     /// Deja vacías las tablas que crecen, con ninguna instancia en marcha.
     pub async fn vaciar(&self) -> Result<(), Fallo> {
         self.ejecutar(&format!("TRUNCATE {DE_USO}")).await?;
+        self.punto_de_control().await
+    }
+
+    /// Deja el WAL como el de un servidor que ya lleva un rato en marcha, que reutiliza sus segmentos. Uno nuevo hace cada
+    /// uno (16 MiB de ceros, llevados al disco) cuando le hace falta, y mientras tanto no confirma nadie.
+    pub async fn estrenar(&self) -> Result<(), Fallo> {
+        let sql = format!(
+            "SELECT pg_logical_emit_message(false, 'estreno', repeat('x', 1000000)) FROM generate_series(1, {ESTRENO})"
+        );
+        self.ejecutar(&sql).await?;
         self.punto_de_control().await
     }
 
