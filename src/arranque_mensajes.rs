@@ -25,7 +25,6 @@ use crate::seedwork::infraestructura::mensajeria::enrutador::{
 };
 use crate::seedwork::infraestructura::mensajeria::entregas::Entregas;
 use crate::seedwork::infraestructura::mensajeria::ids::IdsComando;
-use crate::seedwork::infraestructura::mensajeria::pulsar::compartida::Compartida;
 use crate::seedwork::infraestructura::mensajeria::pulsar::ingesta::Ingesta;
 use crate::seedwork::infraestructura::mensajeria::pulsar::publicador::Publicador;
 use crate::seedwork::infraestructura::mensajeria::pulsar::relevo_bandeja_salida::Relevo;
@@ -244,7 +243,6 @@ impl Recepcion<'_> {
             aviso: Arc::clone(self.llegadas),
             pulso: self.pulso.clone(),
             vaciado: vaciado.clone(),
-            conexion: Compartida::default(),
         };
         topicos.into_iter().map(ingesta).collect()
     }

@@ -4,7 +4,6 @@
 mod comun;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aeroalpes::seedwork::aplicacion::mediador::Mediador;
 use aeroalpes::seedwork::aplicacion::reacciones::Reacciones;
@@ -44,7 +43,7 @@ struct Prueba {
 /// Conexiones que esperan una fila más de lo que dura una prueba.
 fn pacientes(base: &BaseDePrueba) -> Conexiones {
     let plazos = PlazosPg { bloqueo: PLAZO, sentencia: 2 * PLAZO, transaccion_ociosa: PLAZO };
-    Conexiones::nuevas(base.opciones(), plazos, 4, Duration::from_secs(5)).unwrap()
+    Conexiones::nuevas(base.opciones(), plazos, 4, PLAZO).unwrap()
 }
 
 impl Prueba {
@@ -220,6 +219,29 @@ async fn lo_que_tarda_se_guarda_y_nadie_mas_lo_atiende_mientras_tanto() {
     assert!(prueba.claves.ahora().is_empty());
     parar.cancel();
     consumo.await.unwrap();
+}
+
+#[tokio::test]
+async fn lo_que_ya_no_se_espera_ocupa_su_lugar_hasta_que_acaba_y_lo_que_no_halla_lugar_se_guarda() {
+    let prueba = Prueba::nueva().await;
+    let (mut lentas, otra) = (Vec::new(), cosas::crear(&prueba.base).await);
+    for _ in 0..200 {
+        lentas.push(cosas::crear(&prueba.base).await);
+    }
+    let mut ajena = prueba.base.conectar().await;
+    let bloquear = format!("BEGIN; SELECT 1 FROM cosas WHERE id <> '{otra}' FOR UPDATE");
+    sqlx::raw_sql(AssertSqlSafe(bloquear)).execute(&mut ajena).await.unwrap();
+    for lote in lentas.chunks(100) {
+        let llegadas: Vec<_> = lote.iter().map(|id| prueba.comando(*id, 1)).collect();
+        assert_eq!(prueba.atender(&llegadas).await.len(), 100);
+    }
+    assert_eq!(prueba.claves.ahora().len(), 200);
+    assert_eq!(prueba.atender(&[prueba.comando(otra, 2)]).await, [0]);
+    assert!(!prueba.claves.ahora().contains(&otra), "ni se empieza");
+    drop(ajena);
+    hasta("que acaben", async || prueba.claves.ahora().is_empty()).await;
+    let ultima = cosas::crear(&prueba.base).await;
+    assert!(prueba.atender(&[prueba.comando(ultima, 3)]).await.is_empty(), "y dejan su lugar");
 }
 
 #[tokio::test]

@@ -97,12 +97,12 @@ async fn tres_instancias_que_arrancan_a_la_vez_crean_los_topicos_y_las_suscripci
 }
 
 #[tokio::test]
-async fn las_particiones_de_un_topico_se_reciben_por_una_sola_conexion() {
+async fn cada_particion_se_recibe_por_una_conexion_suya() {
     let (broker, base) = (Broker::en_espacio_propio().await, BaseDePrueba::vacia().await);
     let _servicio = instancia(&base, &broker, &[]).await;
     hasta("que se reciban las cuatro", async || {
         let conexiones = broker.conexiones(COMANDOS, "aeroalpes-sub-comandos").await;
-        assert!(BTreeSet::from_iter(&conexiones).len() <= 1, "{conexiones:?}");
+        assert_eq!(BTreeSet::from_iter(&conexiones).len(), conexiones.len(), "{conexiones:?}");
         conexiones.len() == 4
     })
     .await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::query_as;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use uuid::Uuid;
@@ -65,13 +65,13 @@ pub struct AlLlegar<F: Fabrica> {
     entregas: Entregas,
     claves: ClavesAlLlegar,
     turnos: TurnosDeLote,
-    lugares: Semaphore,
+    lugares: Arc<Semaphore>,
 }
 
 impl<F: Fabrica> AlLlegar<F> {
     /// Quien atiende así, y anota en `claves` de cuáles.
     pub fn nuevo(atencion: Arc<Atencion<F>>, entregas: Entregas, claves: ClavesAlLlegar) -> Self {
-        let lugares = Semaphore::new(A_LA_VEZ as usize);
+        let lugares = Arc::new(Semaphore::new(A_LA_VEZ as usize));
         Self { atencion, entregas, claves, turnos: TurnosDeLote::default(), lugares }
     }
 
@@ -93,8 +93,9 @@ impl<F: Fabrica> AlLlegar<F> {
             return llegadas;
         }
         let cuantas = u32::try_from(primeras.len()).unwrap_or(u32::MAX).min(A_LA_VEZ);
-        let Ok(_lugares) = self.lugares.acquire_many(cuantas).await else { return llegadas };
         let limite = Instant::now() + PACIENCIA;
+        let lugares = timeout_at(limite, Arc::clone(&self.lugares).acquire_many_owned(cuantas)).await;
+        let Ok(Ok(mut lugares)) = lugares else { return llegadas };
         let libres = timeout_at(limite, self.entregas.libres(&primeras)).await;
         let libres = match libres.unwrap_or(Err(Falla::PlazoVencido)) {
             Ok(libres) => libres,
@@ -104,17 +105,20 @@ impl<F: Fabrica> AlLlegar<F> {
             }
         };
         let libres = primeras.into_iter().filter(|(_, primera)| libres.contains(&primera.clave));
-        let atender = |(lugar, primera)| async move { self.atendio(primera, limite).await.then_some(lugar) };
-        let atendidas: HashSet<_> = join_all(libres.map(atender)).await.into_iter().flatten().collect();
+        let con_lugar: Vec<_> = libres.filter_map(|libre| Some((libre, lugares.split(1)?))).collect();
+        drop(lugares);
+        let atender =
+            |((orden, primera), lugar)| async move { self.atendio(primera, lugar, limite).await.then_some(orden) };
+        let atendidas: HashSet<_> = join_all(con_lugar.into_iter().map(atender)).await.into_iter().flatten().collect();
         let sin_atender = |(lugar, llegada)| (!atendidas.contains(&lugar)).then_some(llegada);
         llegadas.into_iter().enumerate().filter_map(sin_atender).collect()
     }
 
-    /// Si esa quedó atendida a tiempo. Si no, se sigue atendiendo, pero ya no se espera.
-    async fn atendio(&self, llegada: Arc<Llegada>, limite: Instant) -> bool {
+    /// Si esa quedó atendida a tiempo. Si no, se sigue atendiendo, pero ya no se espera; hasta que acabe ocupa su lugar.
+    async fn atendio(&self, llegada: Arc<Llegada>, lugar: OwnedSemaphorePermit, limite: Instant) -> bool {
         let Some(clave) = self.claves.tomar(llegada.clave) else { return false };
         let (id, tipo) = (&llegada.id_mensaje, &llegada.tipo);
-        let atendida = timeout_at(limite, self.atencion.atender(Arc::clone(&llegada), None, clave)).await;
+        let atendida = timeout_at(limite, self.atencion.atender(Arc::clone(&llegada), None, (clave, lugar))).await;
         self.turnos.avanzar();
         match atendida {
             Ok(Ok(_)) => true,

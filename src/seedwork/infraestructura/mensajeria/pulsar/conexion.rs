@@ -66,8 +66,8 @@ pub enum Uso {
 }
 
 impl Uso {
-    /// Cuántos envíos pueden esperar a salir por ella. El cliente reserva desde el principio 5 KiB para cada uno, y por
-    /// la de recibir no se envía ningún mensaje.
+    /// Cuántos envíos pueden esperar a salir por ella. El cliente reserva desde el principio 5 KiB para cada uno, y hay una
+    /// conexión por cada partición que se recibe.
     const fn envios(self) -> usize {
         match self {
             Self::Enviar => 100,

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::acceso::Broker;
-use super::compartida::Compartida;
-use super::conexion::{Cliente, Uso, conectar};
+use super::conexion::{Uso, conectar};
 use super::particiones::asegurar;
 use super::recepcion::Recepcion;
 use super::{ErrorPulsar, Parte, Pulso, Topico};
@@ -24,8 +23,8 @@ use crate::seedwork::infraestructura::mensajeria::racha::Racha;
 /// Cada cuánto se mira si a un tópico le añadieron particiones.
 const VIGILIA: Duration = Duration::from_secs(30);
 
-/// Recibe un tópico: entero, o cada partición con un consumidor propio, que se rehace por separado, y todos por la misma
-/// conexión. El consumidor de varias particiones que da el cliente no dice cuándo se queda sin una.
+/// Recibe un tópico: entero, o cada partición con un consumidor y una conexión propios, que se rehacen por separado. El
+/// consumidor de varias particiones que da el cliente no dice cuándo se queda sin una.
 pub struct Ingesta<F: Fabrica> {
     /// Cómo se llega al bróker.
     pub broker: Broker,
@@ -39,8 +38,6 @@ pub struct Ingesta<F: Fabrica> {
     pub pulso: Pulso,
     /// A quién se le dice que no queda nada, si se está dejando Pulsar.
     pub vaciado: Option<Arc<Vaciado>>,
-    /// La conexión por la que se recibe, si la hay.
-    pub conexion: Compartida<Cliente>,
 }
 
 /// Vuelve si una recepción entra en pánico: lo dice en el acto, y deja dicho que Pulsar no se está recibiendo entero.
@@ -97,11 +94,6 @@ impl<F: Fabrica> Ingesta<F> {
                 error!(%causa, "una recepción terminó en pánico");
             }
         }
-    }
-
-    /// La conexión por la que se reciben todas las particiones.
-    pub(super) async fn conectada(&self) -> Result<Arc<Cliente>, ErrorPulsar> {
-        self.conexion.dar(conectar(&self.broker, Uso::Recibir)).await
     }
 
     async fn contar(&self) -> Result<u32, ErrorPulsar> {

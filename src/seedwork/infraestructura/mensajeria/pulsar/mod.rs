@@ -2,7 +2,6 @@
 
 pub mod acceso;
 mod castigadas;
-pub mod compartida;
 pub mod conexion;
 pub mod esquema_ajeno;
 pub mod esquemas_ajenos;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
+use pulsar::error::{ConnectionError, ConsumerError};
 use pulsar::{Consumer, TokioExecutor};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::conexion::{Cliente, a_tiempo, consumidor};
+use super::conexion::{Cliente, Uso, a_tiempo, conectar, consumidor};
 use super::esquemas_ajenos::EsquemasAjenos;
 use super::ingesta::Ingesta;
 use super::lectura::{Mensaje, llegada};
@@ -70,32 +71,22 @@ impl<F: Fabrica> Recepcion<F> {
         }
     }
 
-    /// Recibe por la conexión que haya hasta que deje de servir, o hasta que se pida parar.
+    /// Recibe con un consumidor hasta que deje de servir, o hasta que se pida parar.
     async fn sesion(
         &self,
-        esquemas: &mut EsquemasAjenos,
-        rachas: (&mut Racha, &mut Racha),
-        parar: &CancellationToken,
-    ) -> Result<(), ErrorPulsar> {
-        let Some(conexion) = parar.run_until_cancelled(self.ingesta.conectada()).await else { return Ok(()) };
-        let conexion = conexion?;
-        let fin = self.recibir(&conexion, esquemas, rachas, parar).await;
-        if fin.is_err() {
-            self.ingesta.conexion.descartar(&conexion).await;
-        }
-        fin
-    }
-
-    async fn recibir(
-        &self,
-        conexion: &Cliente,
         esquemas: &mut EsquemasAjenos,
         (racha, fallas): (&mut Racha, &mut Racha),
         parar: &CancellationToken,
     ) -> Result<(), ErrorPulsar> {
-        let consumidor = consumidor(conexion, &self.nombre, &self.ingesta.topico);
-        let Some(consumidor) = parar.run_until_cancelled(consumidor).await else { return Ok(()) };
-        let mut consumidor = consumidor?;
+        // Por una conexión que sólo es suya: si el bróker tarda en suscribirlo y nadie espera ya, cerrarla es lo único que
+        // le quita un consumidor al que daría claves y nadie lee.
+        let conectado = async {
+            let cliente = conectar(&self.ingesta.broker, Uso::Recibir).await?;
+            let consumidor = consumidor(&cliente, &self.nombre, &self.ingesta.topico).await?;
+            Ok::<_, ErrorPulsar>((cliente, consumidor))
+        };
+        let Some(conectado) = parar.run_until_cancelled(conectado).await else { return Ok(()) };
+        let (cliente, mut consumidor) = conectado?;
         self.pulso.anotar(true);
         if racha.bien() {
             info!(topico = self.nombre, "el consumidor volvió a conectarse");
@@ -105,7 +96,7 @@ impl<F: Fabrica> Recepcion<F> {
             if let Some((mensajes, turno)) = reunidos? {
                 silencios = 0;
                 let atender = async {
-                    let llegadas = self.llegadas(conexion, esquemas, &mensajes).await?;
+                    let llegadas = self.llegadas(&cliente, esquemas, &mensajes).await?;
                     if quitada(Guarda::ConfirmarAntes) {
                         confirmar(&mut consumidor, &mensajes).await?;
                     }
@@ -122,6 +113,8 @@ impl<F: Fabrica> Recepcion<F> {
             }
             fallas.bien();
         }
+        // Con la cola llena el consumidor no contesta: lo que quede en ella también es de otra instancia.
+        while consumidor.next().now_or_never().flatten().is_some() {}
         // Va detrás de las confirmaciones: cuando el bróker contesta, las tiene, y da lo que quede a otra instancia.
         a_tiempo(consumidor.close()).await
     }
@@ -200,15 +193,17 @@ impl<F: Fabrica> Recepcion<F> {
     }
 }
 
-/// Un mensaje que el cliente no sabe ni abrir se deja sin confirmar, y no impide recibir los demás.
+/// Un mensaje que el cliente no sabe ni abrir se deja sin confirmar, y no impide recibir los demás. Cualquier otro error es
+/// de la recepción, que se rehace.
 fn admitir(llegado: Option<Result<Mensaje, pulsar::Error>>) -> Result<Option<Mensaje>, ErrorPulsar> {
+    use pulsar::Error::{Connection, Consumer};
     match llegado {
         Some(Ok(mensaje)) => Ok(Some(mensaje)),
-        Some(Err(error @ pulsar::Error::Connection(_))) => Err(error.into()),
-        Some(Err(error)) => {
+        Some(Err(error @ (Consumer(ConsumerError::Io(_)) | Connection(ConnectionError::Decoding(_))))) => {
             warn!(%error, "un mensaje de Pulsar no se puede abrir; queda sin confirmar");
             Ok(None)
         }
+        Some(Err(error)) => Err(error.into()),
         None => Err(ErrorPulsar::Cliente("el consumidor se cerró".into())),
     }
 }
@@ -224,4 +219,32 @@ async fn confirmar(consumidor: &mut Consumidor, mensajes: &[Mensaje]) -> Result<
 fn cierra_su_entrada(mensaje: &Mensaje) -> bool {
     let cuantos = mensaje.message_id.batch_size.unwrap_or(1);
     cuantos <= 1 || mensaje.message_id().batch_index.is_none_or(|indice| indice + 1 >= cuantos)
+}
+
+#[cfg(test)]
+mod pruebas {
+    use std::io;
+
+    use pulsar::error::ServiceDiscoveryError;
+
+    use super::*;
+
+    #[test]
+    fn el_mensaje_que_no_se_abre_se_deja_y_lo_demas_rehace_la_recepcion() {
+        let roto = || io::Error::from(io::ErrorKind::InvalidData);
+        let de_un_mensaje: [pulsar::Error; 2] =
+            [ConsumerError::Io(roto()).into(), ConnectionError::Decoding("lote roto".into()).into()];
+        for error in de_un_mensaje {
+            assert!(matches!(admitir(Some(Err(error))), Ok(None)));
+        }
+        let de_la_recepcion: [pulsar::Error; 3] = [
+            ConnectionError::Io(roto()).into(),
+            ConsumerError::Connection(ConnectionError::Disconnected).into(),
+            ServiceDiscoveryError::NotFound.into(),
+        ];
+        for error in de_la_recepcion {
+            assert!(admitir(Some(Err(error))).is_err());
+        }
+        assert!(admitir(None).is_err());
+    }
 }
