@@ -224,10 +224,9 @@ async fn lo_que_tarda_se_guarda_y_nadie_mas_lo_atiende_mientras_tanto() {
 #[tokio::test]
 async fn lo_que_ya_no_se_espera_ocupa_su_lugar_hasta_que_acaba_y_lo_que_no_halla_lugar_se_guarda() {
     let prueba = Prueba::nueva().await;
-    let (mut lentas, otra) = (Vec::new(), cosas::crear(&prueba.base).await);
-    for _ in 0..200 {
-        lentas.push(cosas::crear(&prueba.base).await);
-    }
+    let (lentas, otra): (Vec<_>, _) = ((0..200).map(|_| Uuid::now_v7()).collect(), cosas::crear(&prueba.base).await);
+    let valores: Vec<_> = lentas.iter().map(|id| format!("('{id}', 0, 1)")).collect();
+    prueba.base.ordenar(&format!("INSERT INTO cosas VALUES {}", valores.join(", "))).await;
     let mut ajena = prueba.base.conectar().await;
     let bloquear = format!("BEGIN; SELECT 1 FROM cosas WHERE id <> '{otra}' FOR UPDATE");
     sqlx::raw_sql(AssertSqlSafe(bloquear)).execute(&mut ajena).await.unwrap();
