@@ -36,7 +36,9 @@ async fn dueno() {
 
 /// Prepara el proceso dueño de `carpeta` sin lanzarlo.
 pub fn orden_de_dueno(carpeta: &Path) -> Command {
-    let mut orden = Command::new(env::current_exe().unwrap());
+    // Lo que se lanza en segundo plano hereda SIGINT sin atender, y así un Ctrl-C no lo terminaría nunca.
+    let mut orden = Command::new("env");
+    orden.arg("--default-signal=INT").arg(env::current_exe().unwrap());
     orden.args(["--exact", "apoyo::dueno", "--ignored", "--nocapture"]).env(CARPETA, carpeta);
     orden.stdin(Stdio::piped()).stdout(Stdio::piped());
     orden
