@@ -1,8 +1,9 @@
 //! Una línea de registro como objeto JSON. Se escribe directamente: el formato de `tracing-subscriber` guarda los datos de
 //! cada span como JSON y los vuelve a leer en cada línea.
 
-use std::fmt::{self, Debug, Write};
+use std::fmt::{self, Debug};
 
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
@@ -13,14 +14,18 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::Traza;
 
+/// Lo que se reserva para los datos de un span o de un evento: lo que ocupan los de una solicitud.
+const MEMORIA: usize = 256;
+
 /// Los datos de un span o de un evento, como miembros de un objeto: `"a":1,"b":"x"`.
 pub struct Miembros;
 
 impl<'a> FormatFields<'a> for Miembros {
-    fn format_fields<R: RecordFields>(&self, salida: Writer<'a>, datos: R) -> fmt::Result {
-        let mut escritor = Escritor { salida, separador: "", resultado: Ok(()) };
+    fn format_fields<R: RecordFields>(&self, mut salida: Writer<'a>, datos: R) -> fmt::Result {
+        let mut escritor = Escritor { miembros: Vec::with_capacity(MEMORIA), resultado: Ok(()) };
         datos.record(&mut escritor);
-        escritor.resultado
+        escritor.resultado.map_err(|_| fmt::Error)?;
+        salida.write_str(str::from_utf8(&escritor.miembros).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -40,119 +45,141 @@ where
     ) -> fmt::Result {
         salida.write_char('{')?;
         if let Some(mut spans) = contexto.event_scope() {
-            let escrita = spans
-                .find_map(|span| Some(write!(salida, "\"trace_id\":\"{}\",", span.extensions().get::<Traza>()?.0)));
+            let escrita = spans.find_map(|span| {
+                let datos = span.extensions();
+                Some(todo(&mut salida, ["\"trace_id\":\"", &datos.get::<Traza>()?.0, "\","]))
+            });
             escrita.transpose()?;
         }
         salida.write_str("\"timestamp\":\"")?;
         SystemTime.format_time(&mut salida)?;
-        write!(salida, "\",\"level\":\"{}\",", evento.metadata().level())?;
+        todo(&mut salida, ["\",\"level\":\"", evento.metadata().level().as_str(), "\","])?;
         Miembros.format_fields(salida.by_ref(), evento)?;
-        write!(salida, ",\"target\":\"{}\"", evento.metadata().target())?;
+        todo(&mut salida, [",\"target\":\"", evento.metadata().target(), "\""])?;
         if let Some(span) = contexto.lookup_current() {
             salida.write_str(",\"span\":{")?;
             if let Some(datos) = span.extensions().get::<FormattedFields<Miembros>>().filter(|datos| !datos.is_empty())
             {
-                write!(salida, "{datos},")?;
+                todo(&mut salida, [&datos.fields, ","])?;
             }
-            write!(salida, "\"name\":\"{}\"}}", span.name())?;
+            todo(&mut salida, ["\"name\":\"", span.name(), "\"}"])?;
         }
         salida.write_str("}\n")
     }
 }
 
-struct Escritor<'a> {
-    salida: Writer<'a>,
-    separador: &'static str,
-    resultado: fmt::Result,
+/// Escribe esos textos, uno tras otro. No es `write!`, que cuesta varias veces más, y aquí se está en cada solicitud.
+fn todo<const N: usize>(salida: &mut Writer<'_>, textos: [&str; N]) -> fmt::Result {
+    textos.iter().try_for_each(|texto| salida.write_str(texto))
 }
 
-impl Escritor<'_> {
-    fn miembro(&mut self, campo: &Field, valor: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+struct Escritor {
+    miembros: Vec<u8>,
+    resultado: serde_json::Result<()>,
+}
+
+impl Escritor {
+    fn miembro(&mut self, campo: &Field, valor: impl Serialize) {
         if self.resultado.is_ok() {
-            let nombre = campo.name().trim_start_matches("r#");
-            let escrito = write!(self.salida, "{}\"{nombre}\":", self.separador);
-            self.resultado = escrito.and_then(|()| valor(&mut self.salida));
-            self.separador = ",";
+            let (nombre, separador) = (campo.name(), if self.miembros.is_empty() { "\"" } else { ",\"" });
+            for parte in [separador, nombre.strip_prefix("r#").unwrap_or(nombre), "\":"] {
+                self.miembros.extend_from_slice(parte.as_bytes());
+            }
+            self.resultado = serde_json::to_writer(&mut self.miembros, &valor);
         }
     }
 }
 
-impl Visit for Escritor<'_> {
+impl Visit for Escritor {
     fn record_f64(&mut self, campo: &Field, valor: f64) {
-        // JSON no sabe decir que algo no es un número.
-        self.miembro(campo, |s| if valor.is_finite() { write!(s, "{valor:?}") } else { s.write_str("null") });
+        self.miembro(campo, valor);
     }
 
     fn record_i64(&mut self, campo: &Field, valor: i64) {
-        self.miembro(campo, |s| write!(s, "{valor}"));
+        self.miembro(campo, valor);
     }
 
     fn record_u64(&mut self, campo: &Field, valor: u64) {
-        self.miembro(campo, |s| write!(s, "{valor}"));
+        self.miembro(campo, valor);
     }
 
     fn record_bool(&mut self, campo: &Field, valor: bool) {
-        self.miembro(campo, |s| write!(s, "{valor}"));
+        self.miembro(campo, valor);
     }
 
     fn record_str(&mut self, campo: &Field, valor: &str) {
-        self.miembro(campo, |s| entre_comillas(s, |texto| texto.write_str(valor)));
+        self.miembro(campo, valor);
     }
 
     fn record_debug(&mut self, campo: &Field, valor: &dyn Debug) {
-        self.miembro(campo, |s| entre_comillas(s, |texto| write!(texto, "{valor:?}")));
-    }
-}
-
-fn entre_comillas(
-    salida: &mut Writer<'_>,
-    escribir: impl FnOnce(&mut Texto<'_, Writer<'_>>) -> fmt::Result,
-) -> fmt::Result {
-    salida.write_char('"')?;
-    escribir(&mut Texto(salida))?;
-    salida.write_char('"')
-}
-
-/// Lo que se escribe aquí sale como el interior de un texto de JSON (RFC 8259, sección 7).
-struct Texto<'a, W>(&'a mut W);
-
-impl<W: Write> Write for Texto<'_, W> {
-    fn write_str(&mut self, texto: &str) -> fmt::Result {
-        let especial = |letra: char| matches!(letra, '"' | '\\' | '\0'..' ');
-        for tramo in texto.split_inclusive(especial) {
-            let mut letras = tramo.chars();
-            match letras.next_back().filter(|ultima| especial(*ultima)) {
-                None => self.0.write_str(tramo)?,
-                Some(ultima) => {
-                    self.0.write_str(letras.as_str())?;
-                    match ultima {
-                        '\n' => self.0.write_str("\\n")?,
-                        '\t' => self.0.write_str("\\t")?,
-                        '\0'..' ' => write!(self.0, "\\u{:04x}", u32::from(ultima))?,
-                        visible => write!(self.0, "\\{visible}")?,
-                    }
-                }
-            }
-        }
-        Ok(())
+        self.miembro(campo, format_args!("{valor:?}"));
     }
 }
 
 #[cfg(test)]
 mod pruebas {
-    use proptest::prelude::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
 
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use tracing::{info, info_span};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::super::AnotarTraza;
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Escrito(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Escrito {
+        fn write(&mut self, texto: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(texto)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// La línea que deja lo que se registre ahí.
+    fn linea(registrar: impl FnOnce()) -> Value {
+        let escrito = Escrito::default();
+        let salida = escrito.clone();
+        let capa = tracing_subscriber::fmt::layer().with_writer(move || salida.clone());
+        let registro =
+            tracing_subscriber::registry().with(AnotarTraza).with(capa.fmt_fields(Miembros).event_format(Linea));
+        tracing::subscriber::with_default(registro, registrar);
+        let escrito = escrito.0.lock().unwrap();
+        serde_json::from_slice(escrito.strip_suffix(b"\n").unwrap()).unwrap()
+    }
 
     proptest! {
         #[test]
         fn un_texto_cualquiera_se_lee_igual(texto in "(?s).{0,40}", control in proptest::char::range('\0', '\u{7f}')) {
             let texto = format!("{texto}{control}\"\\{texto}");
-            let mut escrito = String::from("\"");
-            Texto(&mut escrito).write_str(&texto).unwrap();
-            escrito.push('"');
-            prop_assert_eq!(serde_json::from_str::<String>(&escrito).unwrap(), texto);
+            let leida = linea(|| {
+                let _dentro = info_span!("dentro", r#type = texto).entered();
+                info!(r#type = texto, de_mostrar = %texto, "{texto}");
+            });
+            for valor in [&leida["type"], &leida["de_mostrar"], &leida["message"], &leida["span"]["type"]] {
+                prop_assert_eq!(valor, &Value::from(texto.clone()));
+            }
         }
+    }
+
+    #[test]
+    fn una_linea_es_un_objeto_con_lo_suyo_y_lo_de_su_span() {
+        let mut leida = linea(|| {
+            let _fuera = info_span!("fuera", trace_id = "4bf9").entered();
+            let _dentro = info_span!("dentro").entered();
+            info!(entero = -1, natural = 2_u64, decimal = 0.5, no_es_un_numero = f64::NAN, cierto = true, "algo");
+        });
+        assert!(leida.as_object_mut().unwrap().remove("timestamp").unwrap().is_string());
+        let esperada = json!({
+            "trace_id": "4bf9", "level": "INFO", "message": "algo", "entero": -1, "natural": 2, "decimal": 0.5,
+            "no_es_un_numero": null, "cierto": true, "target": module_path!(), "span": {"name": "dentro"},
+        });
+        assert_eq!(leida, esperada);
     }
 }
