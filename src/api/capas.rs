@@ -75,8 +75,7 @@ fn ruta_conocida(solicitud: &Request) -> Option<&str> {
 fn responder_panico(causa: &(dyn Any + Send)) -> Response {
     let texto = causa.downcast_ref::<String>().map(String::as_str).or(causa.downcast_ref::<&str>().copied());
     error!(causa = texto.unwrap_or("desconocida"), "pánico al atender una solicitud");
-    let detalle = "Ocurrió un error interno.";
-    Problema::nuevo(StatusCode::INTERNAL_SERVER_ERROR, "error-interno", "Error interno", detalle).into_response()
+    Problema::interno().into_response()
 }
 
 /// Da identidad a la solicitud, completa el problema de la respuesta si lo hay, y devuelve la identidad.

@@ -1,6 +1,5 @@
 //! Rutas de los usuarios.
 
-use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use super::clientes_cuerpos::{
 };
 use super::cuerpo::Cuerpo;
 use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir, cumplir_o_negar};
+use super::json::Json;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::permisos::{Administracion, Intentos, SuUsuario};
 use super::problema::Problema;

@@ -1,6 +1,5 @@
 //! El resultado de los comandos aceptados.
 
-use axum::Json;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::response::sse::Event;
@@ -16,6 +15,7 @@ use super::acceso::{Permitido, Puerta};
 use super::en_vivo::EventoDelFlujo;
 use super::en_vivo::perder_permiso;
 use super::fechas::Instante;
+use super::json::Json;
 use super::permisos::SuComando;
 use super::problema::Problema;
 use super::ruta::IdDeRuta;

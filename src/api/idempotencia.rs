@@ -1,6 +1,5 @@
 //! La cabecera `Idempotency-Key` (borrador 07 del IETF): repetir una solicitud repite la respuesta, no el efecto.
 
-use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,6 +10,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::clientes_cuerpos::RespuestaUsuario;
+use super::json::Json;
 use super::problema::{Problema, estado};
 use super::respuesta_asincrona::prefiere_no_esperar;
 use super::vuelos_cuerpos::RespuestaReserva;

@@ -13,6 +13,7 @@ pub mod especificacion;
 mod fechas;
 mod frecuencia;
 mod idempotencia;
+mod json;
 mod medidas;
 mod objeto;
 mod opcional;

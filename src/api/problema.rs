@@ -3,13 +3,13 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::json::Json;
 use crate::seedwork::aplicacion::actor::ANombreDeOtro;
 use crate::seedwork::aplicacion::mensajes::ErrorModulo;
 use crate::seedwork::aplicacion::rechazo::{Clase, Rechazo};
@@ -99,6 +99,12 @@ impl Problema {
     #[must_use]
     pub fn de_solicitud(self, id: &str) -> Self {
         Self { id_solicitud: Some(id.to_owned()), ..self }
+    }
+
+    /// Un error de este servicio. La causa no sale: quien llama a esto la registra.
+    pub fn interno() -> Self {
+        let detalle = "Ocurrió un error interno.";
+        Self::nuevo(StatusCode::INTERNAL_SERVER_ERROR, "error-interno", "Error interno", detalle)
     }
 
     /// Quien llama no puede hacer eso.

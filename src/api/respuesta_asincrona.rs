@@ -1,6 +1,5 @@
 //! Aceptar ahora y cumplir después: 202, y dónde preguntar cómo terminó (RFC 7240, `respond-async`).
 
-use axum::Json;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,6 +8,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::idempotencia::{Recordable, Respuesta, cumplir};
+use super::json::Json;
 use super::problema::Problema;
 use crate::seedwork::aplicacion::contexto::Contexto;
 use crate::seedwork::aplicacion::idempotencia::Solicitud;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -11,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::acceso::{Permitido, Puerta};
+use super::json::Json;
 use super::medidas;
 use super::permisos::Publico;
 

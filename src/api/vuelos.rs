@@ -1,6 +1,5 @@
 //! Rutas de las reservas.
 
-use axum::Json;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use super::acceso::{Permitido, Puerta};
 use super::cuerpo::Cuerpo;
 use super::fechas::Instante;
 use super::idempotencia::{ClaveIdempotencia, Respuesta, cumplir};
+use super::json::Json;
 use super::paginas::{PaginaPedida, Parametros, ParametrosPagina, interpretar};
 use super::permisos::{Administracion, ConFicha, SuReserva};
 use super::problema::Problema;

@@ -1,6 +1,6 @@
 //! Los cuerpos de las reservas: lo que se recibe y lo que se responde.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -114,7 +114,13 @@ fn aeropuerto(Objeto(cuerpo): Objeto<CuerpoAeropuerto>) -> Result<Aeropuerto, Re
 pub struct RespuestaReserva {
     #[serde(flatten)]
     resumen: RespuestaResumen,
-    itinerarios: Vec<RespuestaItinerario>,
+    #[serde(serialize_with = "escribir")]
+    #[schema(value_type = Vec<RespuestaItinerario>)]
+    itinerarios: Itinerarios,
+}
+
+fn escribir<S: Serializer>(itinerarios: &Itinerarios, destino: S) -> Result<S::Ok, S::Error> {
+    destino.collect_seq(itinerarios.lista().iter().map(RespuestaItinerario::from))
 }
 
 /// Una reserva como aparece en las listas.
@@ -144,45 +150,44 @@ pub enum EstadoDeReserva {
 
 /// Un viaje completo.
 #[derive(Serialize, ToSchema)]
-pub struct RespuestaItinerario {
-    odos: Vec<RespuestaOdo>,
+pub struct RespuestaItinerario<'a> {
+    odos: Vec<RespuestaOdo<'a>>,
 }
 
 /// Un trayecto de origen a destino.
 #[derive(Serialize, ToSchema)]
-pub struct RespuestaOdo {
-    segmentos: Vec<RespuestaSegmento>,
+pub struct RespuestaOdo<'a> {
+    segmentos: Vec<RespuestaSegmento<'a>>,
 }
 
 /// Vuelos seguidos.
 #[derive(Serialize, ToSchema)]
-pub struct RespuestaSegmento {
-    legs: Vec<RespuestaLeg>,
+pub struct RespuestaSegmento<'a> {
+    legs: Vec<RespuestaLeg<'a>>,
 }
 
 /// Un vuelo.
 #[derive(Serialize, ToSchema)]
-pub struct RespuestaLeg {
+pub struct RespuestaLeg<'a> {
     fecha_salida: Fecha,
     fecha_llegada: Fecha,
-    origen: RespuestaAeropuerto,
-    destino: RespuestaAeropuerto,
+    origen: RespuestaAeropuerto<'a>,
+    destino: RespuestaAeropuerto<'a>,
 }
 
 /// Un aeropuerto. Las fechas van siempre nulas, como en el sistema original.
 #[derive(Serialize, ToSchema)]
-pub struct RespuestaAeropuerto {
+pub struct RespuestaAeropuerto<'a> {
     #[schema(example = "BOG")]
-    codigo: String,
-    nombre: String,
+    codigo: &'a str,
+    nombre: &'a str,
     fecha_creacion: Option<Fecha>,
     fecha_actualizacion: Option<Fecha>,
 }
 
 impl From<ReservaDetalle> for RespuestaReserva {
     fn from(reserva: ReservaDetalle) -> Self {
-        let itinerarios = reserva.itinerarios.lista().iter().map(RespuestaItinerario::from).collect();
-        Self { resumen: reserva.resumen.into(), itinerarios }
+        Self { resumen: reserva.resumen.into(), itinerarios: reserva.itinerarios }
     }
 }
 
@@ -200,26 +205,26 @@ impl From<ReservaResumen> for RespuestaResumen {
     }
 }
 
-impl From<&Itinerario> for RespuestaItinerario {
-    fn from(itinerario: &Itinerario) -> Self {
+impl<'a> From<&'a Itinerario> for RespuestaItinerario<'a> {
+    fn from(itinerario: &'a Itinerario) -> Self {
         Self { odos: itinerario.odos().iter().map(RespuestaOdo::from).collect() }
     }
 }
 
-impl From<&Odo> for RespuestaOdo {
-    fn from(odo: &Odo) -> Self {
+impl<'a> From<&'a Odo> for RespuestaOdo<'a> {
+    fn from(odo: &'a Odo) -> Self {
         Self { segmentos: odo.segmentos().iter().map(RespuestaSegmento::from).collect() }
     }
 }
 
-impl From<&Segmento> for RespuestaSegmento {
-    fn from(segmento: &Segmento) -> Self {
+impl<'a> From<&'a Segmento> for RespuestaSegmento<'a> {
+    fn from(segmento: &'a Segmento) -> Self {
         Self { legs: segmento.legs().iter().map(RespuestaLeg::from).collect() }
     }
 }
 
-impl From<&Leg> for RespuestaLeg {
-    fn from(leg: &Leg) -> Self {
+impl<'a> From<&'a Leg> for RespuestaLeg<'a> {
+    fn from(leg: &'a Leg) -> Self {
         Self {
             fecha_salida: Fecha(leg.fecha_salida()),
             fecha_llegada: Fecha(leg.fecha_llegada()),
@@ -229,9 +234,9 @@ impl From<&Leg> for RespuestaLeg {
     }
 }
 
-impl From<&Aeropuerto> for RespuestaAeropuerto {
-    fn from(aeropuerto: &Aeropuerto) -> Self {
-        let (codigo, nombre) = (aeropuerto.codigo().into(), aeropuerto.nombre().into());
+impl<'a> From<&'a Aeropuerto> for RespuestaAeropuerto<'a> {
+    fn from(aeropuerto: &'a Aeropuerto) -> Self {
+        let (codigo, nombre) = (aeropuerto.codigo(), aeropuerto.nombre());
         Self { codigo, nombre, fecha_creacion: None, fecha_actualizacion: None }
     }
 }

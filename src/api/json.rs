@@ -1,0 +1,57 @@
+//! Los cuerpos JSON de las respuestas.
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+
+use super::problema::Problema;
+
+/// Lo que se reserva para un cuerpo: lo que ocupa una reserva.
+const MEMORIA: usize = 1024;
+/// Las cabeceras que lleva toda respuesta con datos: con sitio desde el principio, la tabla no se rehace al ponerlas.
+const CABECERAS: usize = 8;
+
+/// Una respuesta en JSON. Se escribe en un `Vec`: escribirla trozo a trozo en un `BytesMut`, como `axum::Json`, cuesta casi
+/// el doble (`docs/rendimiento.md`).
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let mut cuerpo = Vec::with_capacity(MEMORIA);
+        if let Err(causa) = serde_json::to_writer(&mut cuerpo, &self.0) {
+            error!(%causa, "una respuesta no se deja escribir");
+            return Problema::interno().into_response();
+        }
+        let mut respuesta = Response::new(Body::from(cuerpo));
+        respuesta.headers_mut().reserve(CABECERAS);
+        respuesta.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        respuesta
+    }
+}
+
+#[cfg(test)]
+mod pruebas {
+    use axum::http::StatusCode;
+    use serde::Serializer;
+    use serde::ser::Error;
+
+    use super::*;
+
+    struct Ilegible;
+
+    impl Serialize for Ilegible {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("no se puede"))
+        }
+    }
+
+    #[test]
+    fn lo_que_no_se_deja_escribir_es_un_error_interno() {
+        let respuesta = Json(Ilegible).into_response();
+        assert_eq!(respuesta.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(respuesta.extensions().get::<Problema>().is_some());
+    }
+}
