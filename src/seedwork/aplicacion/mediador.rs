@@ -145,20 +145,23 @@ impl<F: Fabrica> Mediador<F> {
     }
 }
 
-async fn en_tarea_propia<T: Send + 'static, E: ErrorModulo>(
+/// Empieza la tarea, y da cómo esperarla. No es una función asíncrona: guardaría la tarea dentro de quien la espera, y son
+/// varios KiB que se copian de un futuro a otro.
+fn en_tarea_propia<T: Send + 'static, E: ErrorModulo>(
     tareas: &TaskTracker,
     span: Span,
     tarea: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Result<T, E> {
+) -> impl Future<Output = Result<T, E>> {
     // En el montón desde ya: el tiempo de ejecución copia varias veces lo que se le da. Y se registra dentro de la tarea:
     // también cuando quien la pidió ya se fue.
     let tarea = Box::pin(async { tarea.await.inspect_err(registrar) });
+    let empezada = tareas.spawn(tarea.instrument(span));
     let detenida = |causa| {
         let error = E::from(Falla::interna(causa));
         registrar(&error);
         Err(error)
     };
-    tareas.spawn(tarea.instrument(span)).await.unwrap_or_else(detenida)
+    async move { empezada.await.unwrap_or_else(detenida) }
 }
 
 /// Una causa interna se registra aquí y no sale de aquí: hacia fuera sólo va el rechazo.

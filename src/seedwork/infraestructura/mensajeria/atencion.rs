@@ -64,10 +64,11 @@ impl<F: Fabrica> Atencion<F> {
             trace_id = traza_de(&llegada.traceparent)
         );
         let atencion = Arc::clone(self);
-        let tarea = async move {
+        // En el montón desde ya: el tiempo de ejecución copia varias veces lo que se le da.
+        let tarea = Box::pin(async move {
             let _mientras = mientras;
             atencion.cumplir_o_rechazar(&llegada, posicion).await
-        };
+        });
         let atendida = tokio::spawn(tarea.instrument(span)).await;
         atendida.unwrap_or_else(|causa| Err(SinAtender::Falla(Falla::interna(causa))))
     }
