@@ -1,10 +1,11 @@
 //! Una línea de registro como objeto JSON. Se escribe directamente: el formato de `tracing-subscriber` guarda los datos de
 //! cada span como JSON y los vuelve a leer en cada línea.
 
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Write};
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
@@ -26,6 +27,13 @@ impl<'a> FormatFields<'a> for Miembros {
         datos.record(&mut escritor);
         escritor.resultado.map_err(|_| fmt::Error)?;
         salida.write_str(str::from_utf8(&escritor.miembros).map_err(|_| fmt::Error)?)
+    }
+
+    fn add_fields(&self, anteriores: &'a mut FormattedFields<Self>, datos: &Record<'_>) -> fmt::Result {
+        if !anteriores.fields.is_empty() {
+            anteriores.fields.push(',');
+        }
+        self.format_fields(anteriores.as_writer(), datos)
     }
 }
 
@@ -68,7 +76,7 @@ where
     }
 }
 
-/// Escribe esos textos, uno tras otro. No es `write!`, que cuesta varias veces más, y aquí se está en cada solicitud.
+/// Escribe esos textos, uno tras otro. No es `write!`, que cuesta varias veces más, y esto se hace en cada solicitud.
 fn todo<const N: usize>(salida: &mut Writer<'_>, textos: [&str; N]) -> fmt::Result {
     textos.iter().try_for_each(|texto| salida.write_str(texto))
 }
@@ -112,7 +120,10 @@ impl Visit for Escritor {
     }
 
     fn record_debug(&mut self, campo: &Field, valor: &dyn Debug) {
-        self.miembro(campo, format_args!("{valor:?}"));
+        // Aparte, y no con `format_args!`: a serde_json, lo que dice que no se puede mostrar lo hace entrar en pánico.
+        let mut texto = String::new();
+        let mostrado = write!(texto, "{valor:?}");
+        self.miembro(campo, mostrado.map_or("no se puede mostrar", |()| &texto));
     }
 }
 
@@ -166,6 +177,28 @@ mod pruebas {
                 prop_assert_eq!(valor, &Value::from(texto.clone()));
             }
         }
+    }
+
+    #[test]
+    fn lo_que_no_se_puede_mostrar_se_dice_y_lo_demas_sale() {
+        struct Roto;
+        impl Debug for Roto {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Err(fmt::Error)
+            }
+        }
+        let leida = linea(|| info!(roto = ?Roto, sano = 1, "algo"));
+        assert_eq!((&leida["roto"], &leida["sano"]), (&json!("no se puede mostrar"), &json!(1)));
+    }
+
+    #[test]
+    fn lo_que_se_anota_despues_va_con_lo_que_ya_tenia_el_span() {
+        let leida = linea(|| {
+            let span = info_span!("dentro", antes = 1, despues = tracing::field::Empty);
+            span.record("despues", 2);
+            span.in_scope(|| info!("algo"));
+        });
+        assert_eq!(leida["span"], json!({"name": "dentro", "antes": 1, "despues": 2}));
     }
 
     #[test]
