@@ -93,6 +93,16 @@ impl Handler<Udt> for Cambiar {
 }
 
 #[tokio::test]
+async fn quien_espera_una_orden_no_la_lleva_dentro() {
+    let base = BaseDePrueba::nueva().await;
+    let mediador = mediador(&base, Reacciones::default(), Duration::from_secs(20));
+    let espera = mediador.ejecutar(contexto(), Cambiar { id: Uuid::nil() });
+    // Lo que ocupa se copia de futuro en futuro hasta la ruta; con la tarea dentro pasaría de 6 KiB.
+    let ocupa = size_of_val(&espera);
+    assert!(ocupa < 2 * 1024, "ocupa {ocupa} bytes");
+}
+
+#[tokio::test]
 async fn vencido_el_plazo_no_queda_nada_ni_nadie_esperando() {
     let base = BaseDePrueba::nueva().await;
     let id = cosas::crear(&base).await;
