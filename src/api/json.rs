@@ -34,10 +34,14 @@ impl<T: Serialize> IntoResponse for Json<T> {
 
 #[cfg(test)]
 mod pruebas {
-    use axum::http::StatusCode;
+    use axum::Router;
+    use axum::http::{Request, StatusCode};
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
     use serde::Serializer;
     use serde::ser::Error;
 
+    use super::super::capas;
     use super::*;
 
     struct Ilegible;
@@ -56,5 +60,13 @@ mod pruebas {
         for respuesta in [sola, (StatusCode::ACCEPTED, Json(Ilegible)).into_response()] {
             assert!(respuesta.extensions().get::<Problema>().is_some());
         }
+    }
+    #[tokio::test]
+    async fn quien_llama_recibe_el_problema_aunque_la_ruta_diga_otro_estado() {
+        let rutas = capas::vestir(Router::new().fallback(async || (StatusCode::ACCEPTED, Json(Ilegible))));
+        let solicitud = Request::get("/").body(Body::empty()).unwrap();
+        let respuesta = TowerToHyperService::new(rutas).call(solicitud).await.unwrap();
+        assert_eq!(respuesta.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(respuesta.headers()[CONTENT_TYPE], "application/problem+json");
     }
 }

@@ -114,12 +114,12 @@ fn aeropuerto(Objeto(cuerpo): Objeto<CuerpoAeropuerto>) -> Result<Aeropuerto, Re
 pub struct RespuestaReserva {
     #[serde(flatten)]
     resumen: RespuestaResumen,
-    #[serde(serialize_with = "escribir")]
+    #[serde(serialize_with = "escribir_itinerarios")]
     #[schema(value_type = Vec<RespuestaItinerario>)]
     itinerarios: Itinerarios,
 }
 
-fn escribir<S: Serializer>(itinerarios: &Itinerarios, destino: S) -> Result<S::Ok, S::Error> {
+fn escribir_itinerarios<S: Serializer>(itinerarios: &Itinerarios, destino: S) -> Result<S::Ok, S::Error> {
     destino.collect_seq(itinerarios.lista().iter().map(RespuestaItinerario::from))
 }
 

@@ -55,29 +55,29 @@ where
         if let Some(mut spans) = contexto.event_scope() {
             let escrita = spans.find_map(|span| {
                 let datos = span.extensions();
-                Some(todo(&mut salida, ["\"trace_id\":\"", &datos.get::<Traza>()?.0, "\","]))
+                Some(seguidos(&mut salida, ["\"trace_id\":\"", &datos.get::<Traza>()?.0, "\","]))
             });
             escrita.transpose()?;
         }
         salida.write_str("\"timestamp\":\"")?;
         SystemTime.format_time(&mut salida)?;
-        todo(&mut salida, ["\",\"level\":\"", evento.metadata().level().as_str(), "\","])?;
+        seguidos(&mut salida, ["\",\"level\":\"", evento.metadata().level().as_str(), "\","])?;
         Miembros.format_fields(salida.by_ref(), evento)?;
-        todo(&mut salida, [",\"target\":\"", evento.metadata().target(), "\""])?;
+        seguidos(&mut salida, [",\"target\":\"", evento.metadata().target(), "\""])?;
         if let Some(span) = contexto.lookup_current() {
             salida.write_str(",\"span\":{")?;
             if let Some(datos) = span.extensions().get::<FormattedFields<Miembros>>().filter(|datos| !datos.is_empty())
             {
-                todo(&mut salida, [&datos.fields, ","])?;
+                seguidos(&mut salida, [&datos.fields, ","])?;
             }
-            todo(&mut salida, ["\"name\":\"", span.name(), "\"}"])?;
+            seguidos(&mut salida, ["\"name\":\"", span.name(), "\"}"])?;
         }
         salida.write_str("}\n")
     }
 }
 
 /// Escribe esos textos, uno tras otro. No es `write!`, que cuesta varias veces más, y esto se hace en cada solicitud.
-fn todo<const N: usize>(salida: &mut Writer<'_>, textos: [&str; N]) -> fmt::Result {
+fn seguidos<const N: usize>(salida: &mut Writer<'_>, textos: [&str; N]) -> fmt::Result {
     textos.iter().try_for_each(|texto| salida.write_str(texto))
 }
 
