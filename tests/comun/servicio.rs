@@ -2,6 +2,7 @@
 
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -17,6 +18,10 @@ use super::{BaseDePrueba, PLAZO, especificacion, hasta};
 
 /// La especificación es la misma en todas las pruebas del programa: se pide una vez.
 static ESPECIFICACION: OnceCell<Value> = OnceCell::const_new();
+
+/// Cuánto se guarda una conexión ociosa: menos de los 15 s en que la cierra el servicio, o una solicitud podría salir por
+/// ella cuando ya se está cerrando.
+const OCIOSA: Duration = Duration::from_secs(5);
 
 /// Las líneas que un proceso va escribiendo.
 #[derive(Clone, Default)]
@@ -87,7 +92,7 @@ impl Servicio {
             estado = proceso.wait() => panic!("el servicio no arrancó: {estado:?}\n{}", registros.texto()),
         };
         let direccion = anuncio.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        let cliente = Client::builder().no_proxy().timeout(PLAZO * 2).build().unwrap();
+        let cliente = Client::builder().no_proxy().timeout(PLAZO * 2).pool_idle_timeout(OCIOSA).build().unwrap();
         let pedir =
             async || cliente.get(format!("http://{direccion}/spec")).send().await.unwrap().json().await.unwrap();
         let especificacion = ESPECIFICACION.get_or_init(pedir).await;
