@@ -5,6 +5,7 @@
 #   quiénes la necesitan | orden que se busca | paquetes de Debian que la traen | para qué
 readonly NECESIDADES=(
   'construir postgresql|cc|gcc libc6-dev|enlazar el programa'
+  'construir postgresql|make|make|compilar jemalloc'
   'construir postgresql|protoc|protobuf-compiler|compilar el protocolo de Pulsar'
   'fuzz|c++|g++|construir libFuzzer'
   'pulsar|java|default-jdk-headless|ejecutar Apache Pulsar: un JDK 17 o posterior'

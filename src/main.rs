@@ -15,9 +15,14 @@ use std::time::Duration;
 
 use aeroalpes::config::leer_hilos;
 use aeroalpes::seedwork::aplicacion::causas::cadena;
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Builder;
 
 use self::ordenes::Orden;
+
+/// De dónde sale la memoria (docs/adr/0029).
+#[global_allocator]
+static MEMORIA: Jemalloc = Jemalloc;
 
 /// Cuánto se espera, ya terminado todo, a lo que no se puede cortar.
 const GRACIA: Duration = Duration::from_secs(1);

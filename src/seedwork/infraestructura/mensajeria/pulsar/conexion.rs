@@ -27,6 +27,9 @@ pub const RESPIRO: Duration = Duration::from_millis(500);
 const SUSCRIPCION_LETRAS: &str = "aeroalpes-sub-letras-muertas";
 /// Mensajes que el bróker adelanta a un consumidor: pocos, para que otro pueda tomarlos si este se congela.
 const ADELANTADOS: u32 = 200;
+/// De los de una partición, los que se le piden de una vez, como mucho: los que llegan y aún no caben esperan, cada uno, en 5 KiB.
+/// De un tópico entero se piden todos: menos lo haría ir más despacio.
+const PEDIDOS_POR_PARTICION: u32 = 100;
 /// Mensajes que caben en un observador, que no los lee: con la cola llena no contesta, y un solo lote ajeno trae cientos.
 const COLA_DEL_OBSERVADOR: u32 = 10_000;
 
@@ -216,6 +219,7 @@ async fn suscribir(
         receiver_queue_size: Some(ADELANTADOS),
         ..ConsumerOptions::default()
     };
+    let es_particion = topico.is_some_and(|topico| topico.nombre != nombre);
     let consumidor = cliente
         .pulsar
         .consumer()
@@ -223,7 +227,7 @@ async fn suscribir(
         .with_subscription(suscripcion)
         .with_subscription_type(tipo)
         .with_consumer_name(format!("aeroalpes-{}", Uuid::now_v7()))
-        .with_batch_size(ADELANTADOS)
+        .with_batch_size(if es_particion { PEDIDOS_POR_PARTICION } else { ADELANTADOS })
         .with_options(opciones);
     a_tiempo(consumidor.build()).await
 }
