@@ -7,6 +7,7 @@ WORKDIR /aeroalpes
 # Las dependencias, en una capa propia, con un programa vacío: sólo se recompilan si cambian sus versiones. Es una capa
 # y no una caché montada (`--mount=type=cache`) porque las capas se guardan también en la integración continua.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 RUN mkdir src && : > src/lib.rs && echo 'fn main() {}' > src/main.rs && cargo build --release --locked
 COPY migrations migrations
 COPY src src

@@ -1,5 +1,5 @@
-//! La memoria de cada cálculo de Argon2id, que pasa de uno a otro. En cuanto nadie espera, vuelve al sistema: jemalloc
-//! devuelve en el acto lo que pasa de 8 MiB, y un cálculo ocupa 19.
+//! La memoria de cada cálculo de Argon2id, que pasa de uno a otro. En cuanto nadie espera, vuelve al sistema: en el
+//! programa, jemalloc devuelve en el acto lo que pasa de 8 MiB, y un cálculo ocupa 19.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -25,10 +25,10 @@ pub const PLAZO: Duration = Duration::from_secs(4);
 pub const RESPIRO: Duration = Duration::from_millis(500);
 /// La suscripción que conserva las letras muertas.
 const SUSCRIPCION_LETRAS: &str = "aeroalpes-sub-letras-muertas";
-/// Mensajes que el bróker adelanta a un consumidor: pocos, para que otro pueda tomarlos si este se congela.
+/// Mensajes que caben en la cola de un consumidor: pocos, para que otro pueda tomarlos si este se congela.
 const ADELANTADOS: u32 = 200;
-/// De los de una partición, los que se le piden de una vez, como mucho: los que llegan y aún no caben esperan, cada uno, en 5 KiB.
-/// De un tópico entero se piden todos: menos lo haría ir más despacio.
+/// Los que además se piden al bróker por una partición: los que llegan y aún no caben esperan, cada uno, en 5 KiB. Por un tópico
+/// entero se piden tantos como caben: con la mitad, un atraso se vacía más despacio (docs/rendimiento.md).
 const PEDIDOS_POR_PARTICION: u32 = 100;
 /// Mensajes que caben en un observador, que no los lee: con la cola llena no contesta, y un solo lote ajeno trae cientos.
 const COLA_DEL_OBSERVADOR: u32 = 10_000;
