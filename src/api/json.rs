@@ -61,6 +61,7 @@ mod pruebas {
             assert!(respuesta.extensions().get::<Problema>().is_some());
         }
     }
+
     #[tokio::test]
     async fn quien_llama_recibe_el_problema_aunque_la_ruta_diga_otro_estado() {
         let rutas = capas::vestir(Router::new().fallback(async || (StatusCode::ACCEPTED, Json(Ilegible))));

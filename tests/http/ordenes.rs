@@ -126,6 +126,14 @@ async fn la_version_es_la_del_paquete() {
 }
 
 #[tokio::test]
+async fn lo_que_el_programa_suelta_vuelve_al_sistema_en_un_segundo() {
+    // jemalloc cuenta con qué se construyó al salir.
+    let fin = ejecutar(&["--version"], &[("_RJEM_MALLOC_CONF", "stats_print:true")]).await;
+    let ajustes = errores(&fin);
+    assert!(ajustes.contains("opt.dirty_decay_ms: 1000 "), "{ajustes}");
+}
+
+#[tokio::test]
 async fn lo_que_no_se_entiende_se_explica_y_sale_con_2() {
     for (argumentos, motivo) in [
         (&["volar"][..], "no existe la orden «volar»"),
